@@ -1,0 +1,1 @@
+"""Sources of calendars: one file a kind, one registry line each."""

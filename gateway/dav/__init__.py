@@ -1,0 +1,1 @@
+"""The CalDAV server (RFC 4791 and its family)."""

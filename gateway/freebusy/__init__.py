@@ -1,0 +1,1 @@
+"""Busy time, availability and slots, as arithmetic."""

@@ -1,0 +1,1 @@
+"""The database behind ports.Store: SQLAlchemy Core over aiosqlite or asyncpg."""

@@ -1,0 +1,1 @@
+"""The web side: booking pages, the owner's pages, JSON API, feeds, operations."""
