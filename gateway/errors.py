@@ -1,11 +1,17 @@
-"""Domain errors: facts only. Tables at the edges turn them into DAV conditions, problems and pages."""
+"""Domain errors: facts only.
+
+Tables at the edges turn them into DAV conditions, problems and pages.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Condition(StrEnum):
-    """A named precondition of RFC 4918, 3744, 4791, 5689, 6578 or 6638; the edge adds its namespace."""
+    """A named precondition of RFC 4918, 3744, 4791, 5689, 6578 or 6638.
+
+    The edge adds its namespace.
+    """
 
     VALID_CALENDAR_DATA = "valid-calendar-data"
     VALID_CALENDAR_OBJECT_RESOURCE = "valid-calendar-object-resource"
@@ -26,7 +32,7 @@ class Condition(StrEnum):
     SUPPORTED_FILTER = "supported-filter"
     SUPPORTED_COLLATION = "supported-collation"
     SUPPORTED_REPORT = "supported-report"
-    VALID_SYNC_TOKEN = "valid-sync-token"
+    VALID_SYNC_TOKEN = "valid-sync-token"  # noqa: S105 - a condition, not a secret
     NUMBER_OF_MATCHES = "number-of-matches-within-limits"
     NEED_PRIVILEGES = "need-privileges"
     CANNOT_MODIFY_PROTECTED = "cannot-modify-protected-property"
@@ -66,7 +72,10 @@ class NotFound(CalgateError):
 
 @dataclass
 class Forbidden(CalgateError):
-    """The signed-in owner may not do this (`code` is stable: `needs_seat`, `read_only_calendar`, …)."""
+    """The signed-in owner may not do this (`code` is stable.
+
+    `needs_seat`, `read_only_calendar`, …).
+    """
 
     code: str
     detail: str
@@ -105,7 +114,10 @@ class Invalid(CalgateError):
 
 @dataclass
 class SlotTaken(CalgateError):
-    """The wanted start is not, or no longer, offered; `nearest` holds up to three starts in UTC seconds."""
+    """The wanted start is not, or no longer, offered.
+
+    `nearest` holds up to three starts in UTC seconds.
+    """
 
     nearest: tuple[int, ...] = ()
 
@@ -141,7 +153,10 @@ class Overloaded(CalgateError):
 
 @dataclass
 class UpstreamError(CalgateError):
-    """A source failed; `detail` is one sentence without secrets, `retry_after` in seconds if it said so."""
+    """A source failed.
+
+    `detail` is one sentence without secrets, `retry_after` in seconds if it said so.
+    """
 
     detail: str
     retry_after: int | None = None
@@ -151,7 +166,10 @@ class UpstreamError(CalgateError):
 
 
 class Unavailable(UpstreamError):
-    """A transient failure: timeout, 429, 5xx, DNS, TLS, refused, or an answer that makes no sense."""
+    """A transient failure.
+
+    Timeout, 429, 5xx, DNS, TLS, refused, or an answer that makes no sense.
+    """
 
 
 class SignInNeeded(UpstreamError):
@@ -167,7 +185,10 @@ class SchemaTooNew(CalgateError):
 
 
 class BadKey(CalgateError):
-    """The key is missing, readable by others, malformed, or not the one this database was written with."""
+    """The key is missing, readable by others, malformed.
+
+    Or not the one this database was written with.
+    """
 
 
 class ConfigError(CalgateError):

@@ -1,4 +1,7 @@
-"""All that the core needs from outside: a store, a clock, a cipher, a mailer, sources. Implementations meet in bootstrap.py."""
+"""All that the core needs from outside: a store, a clock, a cipher, a mailer, sources.
+
+Implementations meet in bootstrap.py.
+"""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -15,7 +18,8 @@ from gateway.model.page import SchedulingPage
 from gateway.model.principal import Credential, CredentialKind, Owner, OwnerSettings, Session
 from gateway.model.timerange import Instant, TimeRange
 
-# --- storage -----------------------------------------------------------------------------------------------
+# --- storage
+# -----------------------------------------------------------------------------------------------
 
 
 class Owners(Protocol):
@@ -61,7 +65,10 @@ class Collections(Protocol):
 
 
 class Objects(Protocol):
-    """Calendar object resources and their sync history. Every change takes the next revision of its collection."""
+    """Calendar object resources and their sync history.
+
+    Every change takes the next revision of its collection.
+    """
 
     async def get(self, collection_id: int, name: str) -> ObjectRecord | None: ...
     async def get_many(
@@ -82,7 +89,10 @@ class Objects(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexEntry:
-    """What the index keeps of one object; `last_end=None` never ends, `dense` is computed on demand, never stored."""
+    """What the index keeps of one object.
+
+    `last_end=None` never ends, `dense` is computed on demand, never stored.
+    """
 
     first_start: Instant
     last_end: Instant | None
@@ -94,7 +104,10 @@ class IndexEntry:
 
 
 class Index(Protocol):
-    """The occurrence index: busy intervals per object, merged rows per day, and the components' spans."""
+    """The occurrence index.
+
+    Busy intervals per object, merged rows per day, and the components' spans.
+    """
 
     async def put(self, collection_id: int, object_id: int, entry: IndexEntry) -> None: ...
     async def remove(self, collection_id: int, object_id: int) -> None: ...
@@ -122,7 +135,10 @@ class Pages(Protocol):
 
 
 class Bookings(Protocol):
-    """Bookings under the overlap guard of the database; `add` and `move` raise SlotTaken when it refuses."""
+    """Bookings under the overlap guard of the database.
+
+    `add` and `move` raise SlotTaken when it refuses.
+    """
 
     async def add(self, booking: Booking) -> None: ...
     async def get(self, booking_id: str) -> Booking | None: ...
@@ -155,7 +171,10 @@ class IdempotencyKeys(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One side effect to be done at least once; `fence` grows with every lease, a stale one cannot finish it."""
+    """One side effect to be done at least once.
+
+    `fence` grows with every lease, a stale one cannot finish it.
+    """
 
     id: int
     kind: str
@@ -216,7 +235,10 @@ class Feeds(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """The right of one node to tick one connection until a time; `fence` is checked when it applies."""
+    """The right of one node to tick one connection until a time.
+
+    `fence` is checked when it applies.
+    """
 
     connection_id: str
     fence: int
@@ -242,7 +264,10 @@ class Connections(Protocol):
 
 
 class Counters(Protocol):
-    """Limits that survive a restart and are shared between nodes: events per key in a sliding window."""
+    """Limits that survive a restart and are shared between nodes.
+
+    Events per key in a sliding window.
+    """
 
     async def hit(self, key: str, now: Instant, *, window: int, limit: int) -> int: ...
     async def clear(self, key: str) -> None: ...
@@ -250,7 +275,7 @@ class Counters(Protocol):
 
 
 class Notices(Protocol):
-    """What the owner has been told and when, so that it is told once (S30) and kept in the audit trail."""
+    """What the owner has been told and when: once for each loss (S30). And the audit trail."""
 
     async def first_since(
         self, owner_id: int, kind: str, subject: str, now: Instant, *, quiet: int
@@ -294,8 +319,9 @@ class Transaction(Protocol):
 
 
 class Store(Protocol):
-    """The database. `write` is serialised per owner where `owner_id` is given; it commits on leaving without an error.
+    """The database.
 
+    `write` is serialised per owner where `owner_id` is given; it commits on leaving without an error.
     Both raise Overloaded when the database cannot be had within 5 seconds.
     """
 
@@ -305,7 +331,8 @@ class Store(Protocol):
     async def close(self) -> None: ...
 
 
-# --- the world ---------------------------------------------------------------------------------------------
+# --- the world
+# ---------------------------------------------------------------------------------------------
 
 
 class Clock(Protocol):
@@ -322,12 +349,16 @@ class Cipher(Protocol):
 
 
 class Mailer(Protocol):
-    """Hands one message to the mail host; raises Unavailable (try again) or AccessLost (never will)."""
+    """Hands one message to the mail host.
+
+    Raises Unavailable (try again) or AccessLost (never will).
+    """
 
     async def send(self, recipient: str, raw: bytes) -> None: ...
 
 
-# --- sources -----------------------------------------------------------------------------------------------
+# --- sources
+# -----------------------------------------------------------------------------------------------
 
 
 class Capability(Flag):
@@ -356,7 +387,9 @@ class UpstreamCalendar:
 class UpstreamObject:
     """One calendar object resource from a source: all components of one UID, as iCalendar bytes.
 
-    `key` names it at the source and stays the same; `etag` changes with its content; `data=None` says it is gone."""
+    `key` names it at the source and stays the same; `etag` changes with its content;
+    `data=None` says it is gone.
+    """
 
     key: str
     uid: str
@@ -366,7 +399,10 @@ class UpstreamObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamPage:
-    """A page of changes. Only the last one carries the `cursor`; `complete` means that absence is deletion."""
+    """A page of changes.
+
+    Only the last one carries the `cursor`; `complete` means that absence is deletion.
+    """
 
     objects: Sequence[UpstreamObject]
     cursor: str | None = None
@@ -376,7 +412,10 @@ class UpstreamPage:
 
 
 class Adapter(Protocol):
-    """Reads one connected account. Failures are Unavailable, SignInNeeded or AccessLost, nothing else."""
+    """Reads one connected account.
+
+    Failures are Unavailable, SignInNeeded or AccessLost, nothing else.
+    """
 
     async def calendars(self) -> Sequence[UpstreamCalendar]: ...
     def changes(self, upstream_id: str, cursor: str) -> AsyncIterator[UpstreamPage]: ...
@@ -385,7 +424,10 @@ class Adapter(Protocol):
 
 
 class Writer(Protocol):
-    """Writes bookings into one connected account: creating twice under the same UID makes one event."""
+    """Writes bookings into one connected account.
+
+    Creating twice under the same UID makes one event.
+    """
 
     async def create(self, upstream_id: str, uid: str, data: bytes) -> None: ...
     async def update(self, upstream_id: str, uid: str, data: bytes) -> None: ...

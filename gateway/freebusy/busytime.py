@@ -1,4 +1,7 @@
-"""Busy time with its types, and how busy periods are merged (RFC 5545 section 3.2.9, RFC 4791 section 7.10)."""
+"""Busy time with its types.
+
+And how busy periods are merged (RFC 5545 section 3.2.9, RFC 4791 section 7.10).
+"""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -27,7 +30,8 @@ class BusyPeriod(NamedTuple):
 def coalesce(periods: Iterable[BusyPeriod], window: TimeRange) -> list[BusyPeriod]:
     """Clip to the window and merge what touches or overlaps, per type; sorted by start, then type.
 
-    FREE and empty periods are dropped. Types stay apart: an overlap of BUSY and BUSY-TENTATIVE is told as both.
+    FREE and empty periods are dropped. Types stay apart: where BUSY and BUSY-TENTATIVE overlap,
+    both are told.
     """
     by_type: dict[BusyType, list[tuple[Instant, Instant]]] = {}
     low, high = window.start, window.end

@@ -1,1 +1,4 @@
-"""Values and pure rules: calendars, recurrence, zones, pages, bookings. No clock, loop, socket or database."""
+"""Values and pure rules: calendars, recurrence, zones, pages, bookings.
+
+No clock, loop, socket or database.
+"""

@@ -39,7 +39,10 @@ class BusyRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """One calendar. `name` is its path segment, `revision` counts its changes (the sync token's integer)."""
+    """One calendar.
+
+    `name` is its path segment, `revision` counts its changes (the sync token's integer).
+    """
 
     id: int
     public_id: str
@@ -75,7 +78,10 @@ class Collection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectRecord:
-    """A stored calendar object resource: `name` is its path segment, `data` the bytes as they came."""
+    """A stored calendar object resource.
+
+    `name` is its path segment, `data` the bytes as they came.
+    """
 
     id: int
     collection_id: int

@@ -1,4 +1,7 @@
-"""A connection to a source and the health of a calendar: the table of CONTRACT.md as a pure state machine."""
+"""A connection to a source and the health of a calendar.
+
+The table of CONTRACT.md as a pure state machine.
+"""
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -42,7 +45,10 @@ class Health:
         return Health(last_success_at=now)
 
     def failed(self, failure: Failure, detail: str, now: Instant) -> "Health":
-        """Return the health after a failed attempt; `strikes` counts failures of the same kind in a row."""
+        """Return the health after a failed attempt.
+
+        `strikes` counts failures of the same kind in a row.
+        """
         strikes = self.strikes + 1 if failure is self.failure else 1
         since = self.failing_since if self.failing_since is not None else now
         return replace(self, failure=failure, detail=detail, failing_since=since, strikes=strikes)
@@ -72,7 +78,10 @@ class Health:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """An account at a source. `options` holds nothing secret; `secret` is sealed by the cipher of ports.py."""
+    """An account at a source.
+
+    `options` holds nothing secret; `secret` is sealed by the cipher of ports.py.
+    """
 
     id: str
     owner_id: int

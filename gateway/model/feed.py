@@ -16,8 +16,10 @@ class Visibility(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """A merged feed; `calendars` are public ids, empty means every selected calendar. Only a digest of its token is kept,
-    and the token itself sealed, so that the owner can be shown the address again."""
+    """A merged feed; `calendars` are public ids, empty means every selected calendar.
+
+    A digest finds it by its token; the sealed token lets the owner see the address again.
+    """
 
     id: str
     owner_id: int

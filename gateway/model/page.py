@@ -6,7 +6,10 @@ from enum import StrEnum
 from gateway.model.timerange import Instant
 
 Hours = tuple[tuple[str, str], ...]
-"""Wall-clock intervals of a day, `(("09:00", "12:30"), …)`; 24:00 is allowed, an end at or before its start is the next day's."""
+"""Wall-clock intervals of a day, `(("09:00", "12:30"), …)`.
+
+24:00 is allowed, an end at or before its start is the next day's.
+"""
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -49,7 +52,10 @@ class Location:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingLimits:
-    """How many live bookings a page takes per local day, week (Monday first) and month; None is no limit."""
+    """How many live bookings a page takes per local day, week (Monday first) and month.
+
+    None is no limit.
+    """
 
     per_day: int | None = None
     per_week: int | None = None

@@ -30,7 +30,10 @@ class OwnerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """A person whose calendars these are (RFC 3744 principal); `email` is lower case and names the principal."""
+    """A person whose calendars these are (RFC 3744 principal).
+
+    `email` is lower case and names the principal.
+    """
 
     id: int
     email: str
@@ -45,7 +48,10 @@ class Owner:
 
 
 class CredentialKind(StrEnum):
-    """The kinds of random secret that are stored as SHA-256 only; none is accepted in another's place."""
+    """The kinds of random secret that are stored as SHA-256 only.
+
+    None is accepted in another's place.
+    """
 
     APP_PASSWORD = "app_password"  # noqa: S105 - a kind, not a secret
     API_TOKEN = "api_token"  # noqa: S105 - a kind, not a secret

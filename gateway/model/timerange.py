@@ -1,6 +1,7 @@
 """Instants and half-open time ranges (RFC 4791 section 9.9).
 
-Inside the gateway an instant is an `int`: UTC seconds since 1970 (docs/adr/0002). Datetimes exist at the edges only.
+Inside the gateway an instant is an `int`: UTC seconds since 1970 (docs/adr/0002).
+Datetimes exist at the edges only.
 """
 
 from dataclasses import dataclass

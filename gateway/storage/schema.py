@@ -1,4 +1,8 @@
-"""Every table. Instants are BIGINT UTC seconds; what only one dialect can say stands in engine.py and the migrations."""
+"""Every table.
+
+Instants are BIGINT UTC seconds; what only one dialect can say stands in engine.py and the
+migrations.
+"""
 
 from sqlalchemy import (
     BigInteger,
@@ -185,7 +189,8 @@ tombstone = Table(
     Index(None, "collection_id", "revision"),
 )
 
-# --- the index: what an answer about time reads ---------------------------------------------------------------
+# --- the index: what an answer about time reads
+# ---------------------------------------------------------------
 
 component = Table(
     "component",
@@ -237,7 +242,8 @@ busy_day = Table(
     Column("periods", Text, nullable=False),  # "start-end,start-end" in seconds of that day
 )
 
-# --- pages and bookings --------------------------------------------------------------------------------------
+# --- pages and bookings
+# --------------------------------------------------------------------------------------
 
 page = Table(
     "page",
@@ -251,7 +257,8 @@ page = Table(
     Index(None, "owner_id"),
 )
 
-# The overlap guard is a trigger on SQLite and an EXCLUDE constraint on PostgreSQL, both in the first migration.
+# The overlap guard is a trigger on SQLite and an EXCLUDE constraint on PostgreSQL, both in the
+# first migration.
 booking = Table(
     "booking",
     metadata,
@@ -341,7 +348,8 @@ feed = Table(
     Index(None, "owner_id"),
 )
 
-# --- limits, notices, audit ------------------------------------------------------------------------------------
+# --- limits, notices, audit
+# ------------------------------------------------------------------------------------
 
 counter = Table(
     "counter",
