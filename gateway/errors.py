@@ -189,7 +189,3 @@ class BadKey(CalgateError):
 
     Or not the one this database was written with.
     """
-
-
-class ConfigError(CalgateError):
-    """The configuration file is wrong; the message names the key."""

@@ -321,7 +321,7 @@ class Transaction(Protocol):
 class Store(Protocol):
     """The database.
 
-    `write` is serialised per owner where `owner_id` is given; it commits on leaving without an error.
+    `write` is serialised per owner where `owner_id` is given; left without an error it commits.
     Both raise Overloaded when the database cannot be had within 5 seconds.
     """
 
