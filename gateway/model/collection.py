@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gateway.model.connection import Health
+from gateway.model.connection import FEED_STALE_LIMIT, STALE_LIMIT, Health, HealthState
 from gateway.model.timerange import Instant
 
 
@@ -74,6 +74,13 @@ class Collection:
     def is_writable(self) -> bool:
         """Whether a booking may be written here."""
         return self.role in (Role.OWNER, Role.WRITER) and self.provider is not Provider.ICS
+
+    def state(self, now: Instant) -> HealthState:
+        """Return what its health means to visitors; a local calendar always works."""
+        if self.is_local:
+            return HealthState.WORKING
+        limit = FEED_STALE_LIMIT if self.provider is Provider.ICS else STALE_LIMIT
+        return self.health.state(now, limit=limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,8 @@ STALE_LIMIT = 10 * MINUTE
 """How long transient failures are borne before a calendar counts as lost."""
 FEED_STALE_LIMIT = 24 * HOUR
 """The same for `.ics` subscriptions, which many servers renew once a day."""
+CONFIRMED = 2
+"""How often a source must deny access before it is believed: once, and one second try."""
 
 
 class HealthState(StrEnum):
@@ -47,33 +49,36 @@ class Health:
     def failed(self, failure: Failure, detail: str, now: Instant) -> "Health":
         """Return the health after a failed attempt.
 
-        `strikes` counts failures of the same kind in a row.
+        `strikes` counts failures of the same kind in a row. A confirmed loss stays one until a
+        read succeeds: a timeout after "access denied" proves nothing.
         """
+        if self.is_lost and failure is Failure.UNAVAILABLE:
+            return self
         strikes = self.strikes + 1 if failure is self.failure else 1
+        if self.is_lost:
+            strikes = max(strikes, CONFIRMED)
         since = self.failing_since if self.failing_since is not None else now
         return replace(self, failure=failure, detail=detail, failing_since=since, strikes=strikes)
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the source said no for good: a sign-in at once, anything else when said twice."""
+        if self.failure is Failure.ACCESS_LOST:
+            return self.strikes >= CONFIRMED
+        return self.failure is Failure.SIGN_IN_NEEDED
+
     def state(self, now: Instant, *, limit: int = STALE_LIMIT) -> HealthState:
-        """Return the state at `now`; an access loss counts once a second try has confirmed it."""
-        if self.failure is None:
-            if self.last_success_at is None or now - self.last_success_at <= limit:
-                return (
-                    HealthState.WORKING
-                    if self.last_success_at is not None
-                    else HealthState.NO_ACCESS
-                )
-            return (
-                HealthState.STALE
-                if now - self.last_success_at <= 2 * limit
-                else HealthState.NO_ACCESS
-            )
-        if self.failure is Failure.SIGN_IN_NEEDED:
+        """Return the state at `now`; `limit` is how long failures are borne.
+
+        A calendar nobody tried to read counts as failing from ten minutes after its last success.
+        """
+        if self.last_success_at is None or self.is_lost:
             return HealthState.NO_ACCESS
-        if self.failure is Failure.ACCESS_LOST and self.strikes >= 2:  # noqa: PLR2004 - "confirmed by one second try"
-            return HealthState.NO_ACCESS
-        if self.last_success_at is None or self.failing_since is None:
-            return HealthState.NO_ACCESS
-        return HealthState.STALE if now - self.failing_since < limit else HealthState.NO_ACCESS
+        quiet_since = self.last_success_at + STALE_LIMIT
+        if self.failure is None and now <= quiet_since:
+            return HealthState.WORKING
+        since = quiet_since if self.failing_since is None else min(self.failing_since, quiet_since)
+        return HealthState.STALE if now - since < limit else HealthState.NO_ACCESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
