@@ -1,0 +1,226 @@
+"""The one HTTP client for URLs that users give, under the rules of docs/adr/0007.
+
+The socket that is opened is checked, every redirect is a new request under the same rules, size
+and time are bounded, credentials stay with their origin, proxies, cookies and netrc are ignored,
+and an error is one sentence that repeats nothing of the answer.
+"""
+
+import asyncio
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from urllib.parse import unquote
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from gateway.adapters._addresses import (
+    AddressRefusedError,
+    GuardedResolver,
+    GuardedSockets,
+    GuardOptions,
+)
+from gateway.errors import Unavailable
+from gateway.model.timerange import MINUTE, Instant, to_instant
+
+MAX_BYTES = 10 * 1024 * 1024
+MAX_SECONDS = 30.0
+MAX_REDIRECTS = 5
+MAX_RETRY_AFTER = 10 * MINUTE
+MAX_URL = 2000
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+NOT_IN_A_URL = re.compile(r"[\x00-\x20\x7f-\xa0\\\u2028\u2029]")
+CHUNK = 64 * 1024
+
+UNREACHABLE = "The server of this address cannot be reached."
+FORBIDDEN_ADDRESS = "This address leads to a network that the gateway does not read."
+
+
+class Blocked(Unavailable):
+    """The address guard refused; nothing was sent."""
+
+
+class Unreachable(Unavailable):
+    """No connection came about; nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A checked URL and, as an Authorization header, the credentials embedded in it."""
+
+    url: URL
+    auth: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A complete answer within bounds."""
+
+    status: int
+    headers: Mapping[str, str]
+    charset: str | None
+    body: bytes
+
+
+def read_url(text: str, options: GuardOptions) -> Target:
+    """Check a user's URL and take its credentials out; raises Blocked with a sentence."""
+    if len(text) > MAX_URL or NOT_IN_A_URL.search(text):
+        raise Blocked("This is not a web address.")
+    try:
+        url = URL(text)
+        host, user, password = url.host, url.user, url.password
+    except ValueError as error:
+        raise Blocked("This is not a web address.") from error
+    if url.scheme not in {"http", "https"} or not host or "%" in host:
+        raise Blocked("An address must begin with https:// or http:// and name a server.")
+    check_origin(url, options)
+    auth = None
+    if user is not None:
+        if ":" in unquote(user):
+            raise Blocked("A user name cannot contain a colon.")
+        auth = aiohttp.encode_basic_auth(unquote(user), unquote(password or ""), "utf-8")
+    return Target(url=url.with_user(None).with_fragment(None), auth=auth)
+
+
+def check_origin(url: URL, options: GuardOptions) -> None:
+    """Refuse a scheme, port or host that is out of bounds whatever it resolves to."""
+    if url.scheme not in {"http", "https"} or not url.host or url.port is None:
+        raise Blocked("The server sends us to an address that is not a web address.")
+    if not options.allows_port(url.port):
+        raise Blocked("Only the ports 80 and 443 are read.")
+    if (url.host.rstrip(".").lower(), url.port) in options.own_origins:
+        raise Blocked("This address leads to the gateway itself.")
+
+
+class GuardedClient:
+    """Fetches URLs that users give; one for the process, closed at its end."""
+
+    def __init__(
+        self,
+        options: GuardOptions,
+        *,
+        resolver: AbstractResolver | None = None,
+        max_bytes: int = MAX_BYTES,
+        max_seconds: float = MAX_SECONDS,
+    ) -> None:
+        self.options = options
+        self._resolver = resolver
+        self._max_bytes = max_bytes
+        self._max_seconds = max_seconds
+        self._session: aiohttp.ClientSession | None = None
+
+    async def get(self, target: Target, *, headers: Mapping[str, str] | None = None) -> Answer:
+        """Get a document over at most five redirects; raises Unavailable with one sentence."""
+        try:
+            async with asyncio.timeout(self._max_seconds):
+                return await self._follow(target, headers or {})
+        except TimeoutError as error:
+            raise Unavailable("The server did not answer completely in time.") from error
+        except aiohttp.ClientError as error:
+            raise _explained(error) from error
+        except UnicodeError as error:
+            raise Unreachable(UNREACHABLE) from error  # a host that no name can be
+        except ValueError as error:
+            raise Unavailable("The server's answer makes no sense.") from error
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _follow(self, target: Target, headers: Mapping[str, str]) -> Answer:
+        url, auth = target.url, target.auth
+        for _ in range(MAX_REDIRECTS + 1):
+            check_origin(url, self.options)
+            async with self._opened().get(
+                url, headers=_with(headers, auth), allow_redirects=False
+            ) as response:
+                if response.status not in REDIRECTS:
+                    return await self._read(response)
+                location = response.headers.get("Location", "")
+            following = _next_url(url, location)
+            if auth is not None and url.scheme == "https" and following.scheme != "https":
+                raise Blocked("The server sends us to an unprotected address.")
+            if following.origin() != url.origin():
+                auth = None
+            url = following
+        raise Unavailable("The server sends us on too often.")
+
+    async def _read(self, response: aiohttp.ClientResponse) -> Answer:
+        body = bytearray()
+        async for chunk in response.content.iter_chunked(CHUNK):
+            body += chunk
+            if len(body) > self._max_bytes:
+                response.close()
+                raise Unavailable("The answer is larger than 10 MiB.")
+        return Answer(
+            status=response.status,
+            headers=response.headers,
+            charset=response.charset,
+            body=bytes(body),
+        )
+
+    def _opened(self) -> aiohttp.ClientSession:
+        # Opened late: a session belongs to the loop that runs it.
+        if self._session is None:
+            inner = self._resolver or aiohttp.ThreadedResolver()
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    socket_factory=GuardedSockets(self.options),
+                    resolver=GuardedResolver(inner, self.options),
+                    use_dns_cache=False,
+                    limit=32,
+                    limit_per_host=4,
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=15),
+                headers={"User-Agent": "calgate", "Accept-Encoding": "gzip, deflate"},
+            )
+        return self._session
+
+
+def _with(headers: Mapping[str, str], auth: str | None) -> dict[str, str]:
+    return {**headers, **({} if auth is None else {"Authorization": auth})}
+
+
+def _next_url(url: URL, location: str) -> URL:
+    if not location or len(location) > MAX_URL or NOT_IN_A_URL.search(location):
+        raise Unavailable("The server sends us on without a usable address.")
+    following = url.join(URL(location))
+    # A login in a redirect would be the server's choice, not the owner's.
+    return following.with_user(None).with_fragment(None) if following.host else following
+
+
+def _explained(error: aiohttp.ClientError) -> Unavailable:
+    reason = getattr(error, "os_error", None)
+    if isinstance(reason, AddressRefusedError):
+        return Blocked(FORBIDDEN_ADDRESS)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        return Unreachable("The server's certificate is not valid or its protection is too old.")
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ServerTimeoutError):
+        if isinstance(reason, ssl.SSLError):
+            return Unreachable(
+                "The server's certificate is not valid or its protection is too old."
+            )
+        return Unreachable(UNREACHABLE)
+    if isinstance(error, aiohttp.InvalidURL):
+        return Blocked("This is not a web address.")
+    return Unavailable("The server broke off or answered in a way that makes no sense.")
+
+
+def retry_after(headers: Mapping[str, str], now: Instant) -> int | None:
+    """Read Retry-After (RFC 9110 section 10.2.3), at most ten minutes; nonsense is absence."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return min(max(int(text[:9]), 1), MAX_RETRY_AFTER)
+    try:
+        moment = parsedate_to_datetime(text)
+        wait = to_instant(moment) - now
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(wait, MAX_RETRY_AFTER) if wait > 0 else None
