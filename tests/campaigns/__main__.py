@@ -21,10 +21,8 @@ def main() -> int:
         print(f"== {name}", flush=True)
         started = time.monotonic()
         done = subprocess.run([sys.executable, "-m", f"tests.campaigns.{name}"], check=False)
-        print(
-            f"== {name}: {'passed' if done.returncode == 0 else 'FAILED'}, {time.monotonic() - started:.0f} s",
-            flush=True,
-        )
+        outcome = "FAILED" if done.returncode else "passed"
+        print(f"== {name}: {outcome}, {time.monotonic() - started:.0f} s", flush=True)
         if done.returncode:
             failed.append(name)
     print(f"{len(wanted) - len(failed)} passed, {len(failed)} failed")

@@ -1,0 +1,126 @@
+"""A gateway as its users run it: a process of its own, a loopback port, a folder of its own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+START_SECONDS = 30
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Served:
+    """`calgate init`, then `calgate serve`; `cli` runs further commands beside it."""
+
+    def __init__(
+        self, folder: Path, *, port: int | None = None, extra: str = "", node: str = "calgate"
+    ) -> None:
+        self.folder, self.port, self.extra = folder, port or free_port(), extra
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.config = folder / f"{node}.toml"
+        self.log = folder / f"{node}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def prepare(self) -> Self:
+        """Write the configuration and the key."""
+        if not (self.folder / "var" / "key").exists():
+            self._run(["init", str(self.folder)], None)
+        self.config.write_text(
+            f'public_url = "{self.url}"\nlisten = "127.0.0.1:{self.port}"\n'
+            f'data_dir = "var"\nkey = {{file = "var/key"}}\n{self.extra}\n',
+            encoding="utf-8",
+        )
+        return self
+
+    def cli(self, *words: str, stdin: str | None = None) -> str:
+        """Run a command of the same gateway; return what it printed on standard output."""
+        return self._run(["--config", str(self.config), *words], stdin)
+
+    def _run(self, words: list[str], stdin: str | None) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway", *words],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(
+                f"calgate {' '.join(words)} ended with {done.returncode}: {done.stderr[-2000:]}"
+            )
+        return done.stdout.strip()
+
+    def owner(self, email: str, password: str = "correct horse battery", **options: str) -> str:
+        """Make an owner with a local calendar; return an app password."""
+        flags = [word for key, value in options.items() for word in (f"--{key}", value)]
+        self.cli(
+            "user",
+            "add",
+            email,
+            "--local-calendar",
+            *flags,
+            "--password-stdin",
+            stdin=password + "\n",
+        )
+        return self.cli("app-password", "add", email, "test")
+
+    def start(self) -> Self:
+        """Start serving and wait until it is ready."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gateway", "--config", str(self.config), "serve"],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            try:
+                with urllib.request.urlopen(f"{self.url}/readyz", timeout=1) as answer:
+                    if json.load(answer)["status"] == "ready":
+                        return self
+            except OSError:
+                time.sleep(0.05)
+        raise RuntimeError(f"the gateway did not start: {self.log.read_text()[-3000:]}")
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        assert self.process
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        """End it as an operator would."""
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def __enter__(self) -> Self:
+        return self.prepare().start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
