@@ -401,13 +401,16 @@ class UpstreamObject:
 class UpstreamPage:
     """A page of changes.
 
-    Only the last one carries the `cursor`; `complete` means that absence is deletion.
+    Only the last one carries the `cursor`; there, `complete` means that absence is deletion.
+    `unreadable` names objects by their `key` that are there but make no sense: what is stored of
+    them stays. `notes` tell the owner about them, one sentence each.
     """
 
     objects: Sequence[UpstreamObject]
     cursor: str | None = None
     complete: bool = False
     unchanged: bool = False
+    unreadable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
