@@ -10,7 +10,7 @@ import msgspec
 CONFIG_VARIABLE = "CALGATE_CONFIG"
 
 
-class ConfigError(Exception):
+class InvalidConfig(Exception):
     """The configuration cannot be used; the message names the file and the key."""
 
 
@@ -133,7 +133,7 @@ class Config(Section, frozen=True):
 
 
 def load(path: Path | None) -> Config:
-    """Read a configuration file; raise ConfigError with a sentence that names the key."""
+    """Read a configuration file; raise InvalidConfig with a sentence that names the key."""
     chosen = path or (
         Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None
     )
@@ -142,14 +142,14 @@ def load(path: Path | None) -> Config:
     try:
         raw = tomllib.loads(chosen.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(
+        raise InvalidConfig(
             f"There is no configuration at {chosen}. `calgate init DIR` writes one; "
             f"--config or {CONFIG_VARIABLE} names another."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{chosen} cannot be read: {error}.") from error
+        raise InvalidConfig(f"{chosen} cannot be read: {error}.") from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{chosen} is not valid TOML: {error}.") from error
+        raise InvalidConfig(f"{chosen} is not valid TOML: {error}.") from error
     return _typed(raw, chosen.resolve())
 
 
@@ -160,7 +160,7 @@ def _typed(raw: dict[str, Any], path: Path) -> Config:
         key_path = str(base / str(key_source["file"]))
         raw = {**raw, "key": "", "key_path": key_path}
     elif "key_path" in raw:
-        raise ConfigError(f"{path}: unknown key `key_path`.")
+        raise InvalidConfig(f"{path}: unknown key `key_path`.")
     resolved = _resolve(raw, base, ())
     resolved["data_dir"] = str(base / str(resolved.get("data_dir", "var")))
     if not resolved.get("key") and not resolved.get("key_path"):
@@ -168,7 +168,7 @@ def _typed(raw: dict[str, Any], path: Path) -> Config:
     try:
         config = msgspec.convert(resolved, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {error}.") from error
+        raise InvalidConfig(f"{path}: {error}.") from error
     _check(config, path)
     return config
 
@@ -182,7 +182,7 @@ def _resolve(value: Any, base: Path, where: tuple[str, ...]) -> Any:
     if set(value) == {"env"}:
         name = str(value["env"])
         if name not in os.environ:
-            raise ConfigError(
+            raise InvalidConfig(
                 f"`{'.'.join(where)}` wants the environment variable {name}, which is not set."
             )
         return os.environ[name]
@@ -191,22 +191,22 @@ def _resolve(value: Any, base: Path, where: tuple[str, ...]) -> Any:
         try:
             return source.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"`{'.'.join(where)}` wants the file {source}: {error}.") from error
+            raise InvalidConfig(f"`{'.'.join(where)}` wants the file {source}: {error}.") from error
     return {key: _resolve(item, base, (*where, key)) for key, item in value.items()}
 
 
 def _check(config: Config, path: Path) -> None:
     host, separator, port = config.listen.rpartition(":")
     if not separator or not host or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the last TCP port
-        raise ConfigError(f"{path}: `listen` is {config.listen!r}; it must be like 127.0.0.1:8080.")
+        raise InvalidConfig(f"{path}: `listen` is {config.listen!r}; it must be like 127.0.0.1:8080.")
     if not config.public_url.startswith(("http://", "https://")):
-        raise ConfigError(
+        raise InvalidConfig(
             f"{path}: `public_url` is {config.public_url!r}; it must start with http."
         )
     if not config.database.url.startswith(("sqlite:///", "postgresql://")):
-        raise ConfigError(f"{path}: `database.url` must start with sqlite:/// or postgresql://.")
+        raise InvalidConfig(f"{path}: `database.url` must start with sqlite:/// or postgresql://.")
     for name in msgspec.structs.fields(Limits):
         if getattr(config.limits, name.name) < 0:
-            raise ConfigError(f"{path}: `limits.{name.name}` is below 0; 0 turns the limit off.")
+            raise InvalidConfig(f"{path}: `limits.{name.name}` is below 0; 0 turns the limit off.")
     if config.sync.poll_seconds < 1:
-        raise ConfigError(f"{path}: `sync.poll_seconds` must be at least 1.")
+        raise InvalidConfig(f"{path}: `sync.poll_seconds` must be at least 1.")

@@ -189,3 +189,7 @@ class BadKey(CalgateError):
 
     Or not the one this database was written with.
     """
+
+
+class ConfigError(CalgateError):
+    """What the configuration names (a database, a folder) cannot be used; the sentence says why."""
