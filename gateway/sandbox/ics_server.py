@@ -1,0 +1,175 @@
+"""A real server of `.ics` subscriptions for the demo and the tests, with faults on demand.
+
+Calendars are put in by `PUT /calendars/{name}.ics` or in code; `PUT /faults/{name}` takes a JSON
+object with the fields of Fault and breaks the next answers until `DELETE /faults/{name}`.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import zlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import msgspec
+from aiohttp import web
+
+LOGIN_PAGE = b"<!DOCTYPE html><html><title>Sign in</title><form action='/login'></form></html>"
+EMPTY = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//sandbox//EN\r\nEND:VCALENDAR\r\n"
+BOMB_BYTES = 64 * 1024 * 1024
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What goes wrong with one calendar.
+
+    `truncate` keeps so many bytes of the body, `cut` promises all of it and breaks off; `drip`
+    sends a byte per so many seconds; `forget_etag` answers without validators.
+    """
+
+    status: int = 0
+    delay: float = 0.0
+    truncate: int = -1
+    cut: int = -1
+    html: bool = False
+    empty: bool = False
+    redirect: str = ""
+    gzip_bomb: bool = False
+    drip: float = 0.0
+    forget_etag: bool = False
+    retry_after: str = ""
+    content_type: str = ""
+
+
+@dataclass
+class IcsServer:
+    """One loopback server; `requests` is its log of answered statuses by calendar name."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    calendars: dict[str, bytes] = field(default_factory=dict)
+    faults: dict[str, Fault] = field(default_factory=dict)
+    requests: list[tuple[str, int]] = field(default_factory=list)
+    _runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Begin to serve; port 0 takes a free one."""
+        app = web.Application(client_max_size=32 * 1024 * 1024)
+        app.router.add_get("/calendars/{name}.ics", self._serve)
+        app.router.add_put("/calendars/{name}.ics", self._put)
+        app.router.add_put("/faults/{name}", self._break)
+        app.router.add_delete("/faults/{name}", self._mend)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.host, self.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Stop serving and drop every connection."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    def url(self, name: str) -> str:
+        """Return the address of a calendar."""
+        return f"http://{self.host}:{self.port}/calendars/{name}.ics"
+
+    def hits(self, name: str) -> int:
+        """Return how often a calendar was asked for."""
+        return sum(asked == name for asked, _ in self.requests)
+
+    async def _put(self, request: web.Request) -> web.Response:
+        self.calendars[request.match_info["name"]] = await request.read()
+        return web.Response(status=204)
+
+    async def _break(self, request: web.Request) -> web.Response:
+        try:
+            fault = msgspec.json.decode(await request.read(), type=Fault)
+        except msgspec.DecodeError as error:
+            return web.Response(status=400, text=f"{error}\n")
+        self.faults[request.match_info["name"]] = fault
+        return web.Response(status=204)
+
+    async def _mend(self, request: web.Request) -> web.Response:
+        self.faults.pop(request.match_info["name"], None)
+        return web.Response(status=204)
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        fault = self.faults.get(name, Fault())
+        await asyncio.sleep(fault.delay)
+        response = self._answer(request, name, fault)
+        self.requests.append((name, response.status))
+        if fault.cut >= 0 or fault.drip or fault.gzip_bomb:
+            return await self._stream(request, fault, self.calendars.get(name, EMPTY))
+        return response
+
+    def _answer(self, request: web.Request, name: str, fault: Fault) -> web.Response:
+        headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
+        if fault.redirect:
+            return web.Response(status=fault.status or 302, headers={"Location": fault.redirect})
+        if fault.status:
+            return web.Response(status=fault.status, headers=headers, text="canary-internal\n")
+        if fault.html:
+            return web.Response(body=LOGIN_PAGE, content_type="text/html")
+        body = EMPTY if fault.empty else self.calendars.get(name)
+        if body is None:
+            return web.Response(status=404, text="Not found\n")
+        etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+        if not fault.forget_etag:
+            headers["ETag"] = etag
+            if request.headers.get("If-None-Match") == etag:
+                return web.Response(status=304, headers=headers)
+        if fault.truncate >= 0:
+            body = body[: fault.truncate]
+        headers["Content-Type"] = fault.content_type or "text/calendar; charset=utf-8"
+        return web.Response(body=body, headers=headers)
+
+    async def _stream(self, request: web.Request, fault: Fault, body: bytes) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/calendar; charset=utf-8"})
+        if fault.gzip_bomb:
+            response.headers["Content-Encoding"] = "gzip"
+        elif fault.cut >= 0:
+            response.content_length = len(body)
+        # The client is expected to give up on these.
+        with contextlib.suppress(ConnectionError):
+            await response.prepare(request)
+            async for piece in _pieces(fault, body):
+                await response.write(piece)
+            if fault.cut >= 0 and request.transport is not None:
+                request.transport.abort()
+        return response
+
+
+async def _pieces(fault: Fault, body: bytes) -> AsyncIterator[bytes]:
+    if fault.gzip_bomb:
+        for piece in _bomb():
+            yield piece
+    elif fault.drip:
+        for index in range(len(body)):
+            yield body[index : index + 1]
+            await asyncio.sleep(fault.drip)
+    else:
+        yield body[: fault.cut]
+
+
+def _bomb() -> list[bytes]:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    block = b"X" * (1024 * 1024)
+    pieces = [packer.compress(EMPTY[:40])]
+    pieces += [packer.compress(block) for _ in range(BOMB_BYTES // len(block))]
+    return [piece for piece in [*pieces, packer.flush()] if piece]
