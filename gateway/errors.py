@@ -193,7 +193,3 @@ class BadKey(CalgateError):
 
 class ConfigError(CalgateError):
     """What the configuration names (a database, a folder) cannot be used; the sentence says why."""
-
-
-class StoreUnusable(CalgateError):
-    """The database cannot be opened as configured; the message is a sentence for the operator."""
