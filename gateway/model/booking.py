@@ -72,13 +72,22 @@ class Booking:
     updated_at: Instant
 
 
+def kept_clear(
+    booking: Booking, *, buffer_before: int, buffer_after: int
+) -> tuple[Instant, Instant]:
+    """Return the span that a candidate with these buffers may not meet.
+
+    On each side the larger of the two buffers that face each other counts, not their sum.
+    """
+    return (
+        booking.start - max(booking.buffer_before, buffer_after) * MINUTE,
+        booking.end + max(booking.buffer_after, buffer_before) * MINUTE,
+    )
+
+
 def conflicts(candidate: Booking, other: Booking) -> bool:
     """Tell whether two bookings are closer than the larger of the buffers between them."""
-    widened = (
-        candidate.start - candidate.buffer_before * MINUTE,
-        candidate.end + candidate.buffer_after * MINUTE,
+    low, high = kept_clear(
+        other, buffer_before=candidate.buffer_before, buffer_after=candidate.buffer_after
     )
-    mirrored = (other.start - other.buffer_before * MINUTE, other.end + other.buffer_after * MINUTE)
-    return (widened[0] < other.end and other.start < widened[1]) or (
-        mirrored[0] < candidate.end and candidate.start < mirrored[1]
-    )
+    return low < candidate.end and candidate.start < high
