@@ -167,7 +167,7 @@ object_ = Table(
     Column("id", Key, primary_key=True, autoincrement=True),
     _collection_fk(),
     Column("name", String(255), nullable=False),
-    Column("uid", Text, nullable=False),
+    Column("uid", String(512), nullable=False),  # what a PostgreSQL index entry can hold
     Column("component", String(16), nullable=False),
     Column("etag", String(72), nullable=False),
     Column("data", LargeBinary, nullable=False),
@@ -286,6 +286,7 @@ booking = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Index(None, "owner_id", "start_at"),
+    Index(None, "owner_id", "end_at"),
     Index(None, "page_id", "start_at"),
     Index(None, "state"),
     Index(None, "email"),

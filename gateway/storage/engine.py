@@ -1,0 +1,352 @@
+"""The store over SQLAlchemy Core: one schema on SQLite and on PostgreSQL.
+
+All that differs between the two stands here and in the migrations: how a connection is made, how a
+write begins and waits, how locks are named and which errors mean "not now".
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from sqlalchemy import event, exc, func, make_url, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from gateway import errors, ports
+from gateway.storage import guard
+from gateway.storage.migrations import runner
+from gateway.storage.transaction import SqlTransaction
+
+PATIENCE = 5.0
+"""Seconds until a database that does not answer becomes Overloaded."""
+BUSY_SLICE_MS = 500
+"""How long SQLite itself waits for another process before the deadline is looked at again."""
+MIGRATION_LOCK = 0x63616C67
+"""The advisory lock that nodes starting together take one after the other."""
+
+
+class FileIdentity(NamedTuple):
+    """Which file a path named when it was opened."""
+
+    device: int
+    inode: int
+
+
+class Sqlite:
+    """One file in WAL mode.
+
+    Writers of this process queue fairly before an asyncio lock, since SQLite's own waiting is a
+    lottery. Other processes (the command line, even a second gateway) are safe: every write begins
+    IMMEDIATE, so it has the file's write lock before it reads what it decides on.
+    """
+
+    name = "sqlite"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        url = URL.create("sqlite+aiosqlite", database=str(path))
+        self.readers = self._engine(url, begin="BEGIN", size=8, query_only=True)
+        self.writer = self._engine(url, begin="BEGIN IMMEDIATE", size=1, query_only=False)
+        self._queue = asyncio.Lock()
+        self._identity: FileIdentity | None = None
+
+    @staticmethod
+    def _engine(url: URL, *, begin: str, size: int, query_only: bool) -> AsyncEngine:
+        engine = create_async_engine(
+            url,
+            connect_args={"isolation_level": None, "timeout": BUSY_SLICE_MS / 1000},
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=PATIENCE,
+        )
+
+        def prepare(dbapi_connection: Any, _record: object) -> None:
+            cursor = dbapi_connection.cursor()
+            for pragma in (
+                "journal_mode=WAL",
+                "synchronous=FULL",
+                "foreign_keys=ON",
+                f"busy_timeout={BUSY_SLICE_MS if not query_only else int(PATIENCE * 900)}",
+                "journal_size_limit=67108864",
+                f"query_only={'ON' if query_only else 'OFF'}",
+            ):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+
+        def start(connection: Any) -> None:
+            connection.exec_driver_sql(begin)
+
+        event.listen(engine.sync_engine, "connect", prepare)
+        event.listen(engine.sync_engine, "begin", start)
+        guard.install(engine)
+        return engine
+
+    def create_file(self) -> None:
+        """Make the file, for nobody else to read; refuse to begin anew where one has vanished."""
+        marker = self.path.with_name(self.path.name + ".exists")
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not self.path.exists() and marker.exists():
+            raise errors.ConfigError(
+                f"The database {self.path} has vanished. Restore a backup; or, to begin with an "
+                f"empty one, remove {marker} first."
+            )
+        try:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            os.close(os.open(marker, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise errors.ConfigError(
+                f"The database {self.path} cannot be written: {error.strerror}."
+            ) from error
+        self._identity = self._file()
+
+    def _file(self) -> FileIdentity | None:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return FileIdentity(status.st_dev, status.st_ino)
+
+    def _assert_same_file(self) -> None:
+        if self._file() != self._identity:
+            raise errors.Overloaded(
+                f"The database file {self.path} was removed or replaced while the gateway runs; "
+                "start it again."
+            )
+
+    def insert(self, table: Any) -> Any:
+        """Return an INSERT that knows ON CONFLICT."""
+        return sqlite.insert(table)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection that sees one state of the file."""
+        async with self.readers.connect() as connection, connection.begin():
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self, owner_id: int | None) -> AsyncIterator[AsyncConnection]:  # noqa: ARG002 - one writer at a time serves every owner
+        """Give the writing connection, begun; commit when left without an error."""
+        clock = asyncio.get_running_loop()
+        deadline = clock.time() + PATIENCE
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._queue.acquire()
+        except TimeoutError:
+            raise errors.Overloaded("Too many changes are waiting for the database.") from None
+        try:
+            self._assert_same_file()
+            async with self.writer.connect() as connection:
+                await self._begin(connection, deadline)
+                yield connection
+                await connection.commit()
+        finally:
+            self._queue.release()
+
+    async def _begin(self, connection: AsyncConnection, deadline: float) -> None:
+        while True:
+            try:
+                await connection.begin()
+            except exc.OperationalError as error:
+                if "locked" not in str(error.orig) or (
+                    asyncio.get_running_loop().time() + BUSY_SLICE_MS / 1000 > deadline
+                ):
+                    raise
+                await connection.rollback()
+            else:
+                return
+
+    async def lock(self, connection: AsyncConnection, name: str) -> None:
+        """Do nothing: a writer is alone."""
+
+    def translate(self, error: BaseException) -> BaseException:
+        """Return the domain error for one of SQLite's, or the error itself."""
+        if isinstance(error, exc.TimeoutError):
+            return errors.Overloaded("All connections to the database are in use.")
+        if not isinstance(error, exc.DBAPIError):
+            return error
+        reason = str(error.orig)
+        if isinstance(error, exc.IntegrityError):
+            return error
+        if "locked" in reason or "busy" in reason:
+            return errors.Overloaded("The database is locked by another program.")
+        if re.search(r"full|disk I/O|readonly|unable to open|malformed|not a database", reason):
+            return errors.Overloaded(f"The database cannot be used: {reason}.", retry_after=30)
+        return error
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.readers.dispose()
+        await self.writer.dispose()
+
+
+class Postgresql:
+    """A PostgreSQL server, for one node or several.
+
+    A write for an owner takes that owner's advisory lock first: the overlap guard alone would
+    answer some of many simultaneous claims with a deadlock instead of "taken".
+    """
+
+    name = "postgresql"
+
+    def __init__(self, url: URL) -> None:
+        self.engine = create_async_engine(
+            url.set(drivername="postgresql+asyncpg"),
+            pool_size=10,
+            max_overflow=10,
+            pool_timeout=PATIENCE,
+            pool_pre_ping=True,
+            connect_args={
+                "timeout": PATIENCE - 1,
+                "server_settings": {
+                    "application_name": "calgate",
+                    "lock_timeout": str(int(PATIENCE * 1000)),
+                    "idle_in_transaction_session_timeout": "60000",
+                },
+            },
+        )
+        guard.install(self.engine)
+        self.readers = self.engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+
+    def insert(self, table: Any) -> Any:
+        """Return an INSERT that knows ON CONFLICT."""
+        return postgresql.insert(table)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection that sees one state of the database."""
+        async with self.readers.connect() as connection, connection.begin():
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self, owner_id: int | None) -> AsyncIterator[AsyncConnection]:
+        """Give a connection with a transaction, under the owner's lock; commit at the end."""
+        async with self.engine.connect() as connection, connection.begin():
+            if owner_id is not None:
+                await connection.execute(select(func.pg_advisory_xact_lock(owner_id)))
+            yield connection
+
+    async def lock(self, connection: AsyncConnection, name: str) -> None:
+        """Hold a named lock until the transaction ends."""
+        # Two keys, so that a name never meets an owner's lock, which has one.
+        await connection.execute(
+            text("SELECT pg_advisory_xact_lock(:space, hashtext(:name))").bindparams(
+                space=MIGRATION_LOCK, name=name
+            )
+        )
+
+    def translate(self, error: BaseException) -> BaseException:
+        """Return the domain error for one of PostgreSQL's, or the error itself."""
+        if isinstance(error, exc.TimeoutError):
+            return errors.Overloaded("All connections to the database are in use.")
+        if isinstance(error, OSError):
+            return errors.Overloaded("The database server cannot be reached.")
+        if not isinstance(error, exc.DBAPIError):
+            return error
+        state = getattr(error.orig, "sqlstate", None) or ""
+        # Serialisation, deadlock, lock timeout; then what is down, starting, full or interrupted.
+        if state in ("40001", "40P01", "55P03"):
+            return errors.Overloaded("Another change got in the way; nothing was stored.")
+        if (
+            error.connection_invalidated
+            or state[:2] in ("08", "53", "57", "58")
+            or state == "25P03"
+        ):
+            return errors.Overloaded("The database server is not available.")
+        if state[:2] == "22" or state == "54000" or isinstance(error, exc.DataError):
+            return errors.Invalid({"text": "A value is longer or larger than can be stored."})
+        if isinstance(error, exc.InterfaceError):
+            return errors.Overloaded("The database server is not available.")
+        return error
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+class SqlStore:
+    """Implements ports.Store."""
+
+    def __init__(self, dialect: Sqlite | Postgresql) -> None:
+        self.dialect = dialect
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ports.Transaction]:
+        """Give the repositories over one consistent state."""
+        try:
+            async with self.dialect.reading() as connection:
+                yield SqlTransaction(connection, self.dialect)
+        except (exc.SQLAlchemyError, OSError) as error:
+            self._reraise(error)
+
+    @asynccontextmanager
+    async def write(self, *, owner_id: int | None = None) -> AsyncIterator[ports.Transaction]:
+        """Give the repositories in a transaction that commits when left without an error."""
+        try:
+            async with self.dialect.writing(owner_id) as connection:
+                transaction = SqlTransaction(connection, self.dialect)
+                yield transaction
+                await transaction.flush()
+        except (exc.SQLAlchemyError, OSError) as error:
+            self._reraise(error)
+
+    def _reraise(self, error: BaseException) -> NoReturn:
+        translated = self.dialect.translate(error)
+        if translated is error:
+            raise error
+        raise translated from error
+
+    async def ping(self) -> None:
+        """Raise Overloaded unless the database answers."""
+        if isinstance(self.dialect, Sqlite):
+            self.dialect._assert_same_file()  # noqa: SLF001 - the same file
+        async with self.read():
+            pass
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.dialect.close()
+
+
+async def open_store(url: str, data_dir: Path) -> SqlStore:
+    """Open the database, bring its schema up to date, and return the store."""
+    dialect = open_dialect(url, data_dir)
+    try:
+        await migrate(dialect)
+    except BaseException:
+        await dialect.close()
+        raise
+    return SqlStore(dialect)
+
+
+def open_dialect(url: str, data_dir: Path) -> Sqlite | Postgresql:
+    """Return the database a URL names; a SQLite path counts from `data_dir`."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return Postgresql(parsed)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        raise errors.ConfigError(
+            f"database.url must be sqlite:///FILE or postgresql://…, not {parsed.drivername!r}."
+        )
+    dialect = Sqlite(data_dir / parsed.database)
+    dialect.create_file()
+    return dialect
+
+
+async def migrate(dialect: Sqlite | Postgresql) -> None:
+    """Bring the schema up to date in one transaction; raise SchemaTooNew for a newer one."""
+    try:
+        async with dialect.writing(None) as connection:
+            await dialect.lock(connection, "migration")
+            await connection.run_sync(runner.upgrade)
+    except (exc.SQLAlchemyError, OSError) as error:
+        translated = dialect.translate(error)
+        if translated is error:
+            raise
+        raise translated from error

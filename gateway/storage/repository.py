@@ -1,0 +1,41 @@
+"""What every repository has: the connection of its transaction and a few ways to ask."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import CursorResult, Executable, Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+class Dialect(Protocol):
+    """What a kind of database does in its own way; implemented in engine.py."""
+
+    def insert(self, table: Any) -> Any:
+        """Return an INSERT that knows ON CONFLICT."""
+
+    async def lock(self, connection: AsyncConnection, name: str) -> None:
+        """Hold a named lock until the transaction ends."""
+
+
+class Repository:
+    """One family of tables, seen inside one transaction."""
+
+    __slots__ = ("connection", "dialect")
+
+    def __init__(self, connection: AsyncConnection, dialect: Dialect) -> None:
+        self.connection = connection
+        self.dialect = dialect
+
+    async def _run(self, statement: Executable) -> CursorResult[Any]:
+        return await self.connection.execute(statement)
+
+    async def _one(self, statement: Executable) -> Row[Any] | None:
+        return (await self.connection.execute(statement)).one_or_none()
+
+    async def _all(self, statement: Executable) -> Sequence[Row[Any]]:
+        return (await self.connection.execute(statement)).all()
+
+    async def _many(self, statement: Executable, rows: Sequence[dict[str, object]]) -> None:
+        """Run one statement for many rows; for none, nothing."""
+        if rows:
+            await self.connection.execute(statement, rows)

@@ -1,0 +1,127 @@
+"""Fixtures shared by all: a clock that is set by hand, stores on both engines, builders."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from gateway import ports
+from gateway.model.principal import Owner
+from gateway.model.timerange import Instant
+from gateway.storage import schema
+from gateway.storage.engine import SqlStore, open_store
+from tests import postgresql
+from tests.builders import an_owner
+
+START: Instant = 1795521600
+"""2026-11-24T12:00:00Z, a Tuesday."""
+SQLITE_URL = "sqlite:///calgate.db"
+
+
+class FakeClock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self, now: Instant = START) -> None:
+        self._now = now
+
+    def now(self) -> Instant:
+        """Return the instant it stands at."""
+        return self._now
+
+    def set(self, now: Instant) -> None:
+        """Put it to an instant."""
+        self._now = now
+
+    def advance(self, seconds: int) -> None:
+        """Move it on."""
+        self._now += seconds
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Return a clock at 2026-11-24T12:00:00Z."""
+    return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a folder with a migrated, empty SQLite database; tests open copies of it."""
+    folder = tmp_path_factory.mktemp("sqlite-template")
+
+    async def make() -> None:
+        await (await open_store(SQLITE_URL, folder)).close()
+
+    asyncio.run(make())
+    return folder
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, sqlite_template: Path) -> Path:
+    """Make a data folder with an empty SQLite database, reached by the default URL."""
+    folder = tmp_path / "var"
+    shutil.copytree(sqlite_template, folder)
+    return folder
+
+
+@pytest.fixture
+async def sqlite_store(data_dir: Path) -> AsyncIterator[SqlStore]:
+    """Open a store on SQLite."""
+    store = await open_store(SQLITE_URL, data_dir)
+    yield store
+    await store.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """Run a server for the whole session; give the URL of a migrated database."""
+    if postgresql.binaries() is None:
+        sentence = "PostgreSQL's initdb and postgres are not on this system"
+        if os.environ.get("REQUIRE_ALL") == "1":
+            pytest.fail(f"{sentence}, and REQUIRE_ALL=1 allows no skipping")
+        pytest.skip(sentence)
+    with postgresql.server() as url:
+
+        async def make() -> None:
+            await (await open_store(url, Path(os.devnull))).close()
+
+        asyncio.run(make())
+        yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """Name an empty database on each engine in turn."""
+    if request.param == "sqlite":
+        return SQLITE_URL
+    url: str = request.getfixturevalue("postgresql_server")
+    asyncio.run(empty(url))
+    return url
+
+
+@pytest.fixture
+async def store(store_url: str, data_dir: Path) -> AsyncIterator[SqlStore]:
+    """Open a store on each engine in turn."""
+    opened = await open_store(store_url, data_dir)
+    yield opened
+    await opened.close()
+
+
+async def empty(url: str) -> None:
+    """Remove every row of a PostgreSQL database."""
+    tables = ", ".join(f'"{table.name}"' for table in schema.metadata.sorted_tables)
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def owner(store: ports.Store) -> Owner:
+    """Add an owner, Jane, to `store`."""
+    async with store.write() as transaction:
+        return await transaction.owners.add(an_owner(), "hash")
