@@ -264,9 +264,10 @@ class Connections(Protocol):
 
 
 class Counters(Protocol):
-    """Limits that survive a restart and are shared between nodes.
+    """Limits that survive a restart and are shared between nodes: events per key, sliding window.
 
-    Events per key in a sliding window.
+    `hit` counts one and returns 0; at the limit it counts nothing and returns the seconds to wait.
+    A limit of 0 is off.
     """
 
     async def hit(self, key: str, now: Instant, *, window: int, limit: int) -> int: ...
