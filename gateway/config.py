@@ -174,7 +174,7 @@ def _typed(raw: dict[str, Any], path: Path) -> Config:
 
 
 def _resolve(value: Any, base: Path, where: tuple[str, ...]) -> Any:
-    """Replace `{env=…}` and `{file=…}` by the text they name; paths count from the file's folder."""
+    """Replace `{env=…}` and `{file=…}` by the text they name; paths count from the file."""
     if not isinstance(value, dict):
         if where and where[-1] == "ca_file" and value:
             return str(base / str(value))
@@ -198,7 +198,7 @@ def _resolve(value: Any, base: Path, where: tuple[str, ...]) -> Any:
 def _check(config: Config, path: Path) -> None:
     host, separator, port = config.listen.rpartition(":")
     if not separator or not host or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the last TCP port
-        raise InvalidConfig(f"{path}: `listen` is {config.listen!r}; it must be like 127.0.0.1:8080.")
+        raise InvalidConfig(f"{path}: `listen` is {config.listen!r}; write 127.0.0.1:8080.")
     if not config.public_url.startswith(("http://", "https://")):
         raise InvalidConfig(
             f"{path}: `public_url` is {config.public_url!r}; it must start with http."

@@ -108,7 +108,7 @@ CLUB = (
 
 
 def calendar_of(event: DemoEvent, today: date) -> bytes:
-    """Return one event as a calendar object resource; an event without a wall time takes whole days."""
+    """Return one event as a calendar object resource; without a wall time it takes whole days."""
     return (HEAD + _component(event, today) + TAIL).encode()
 
 
