@@ -25,7 +25,12 @@ BLOCKING = frozenset(
 
 TRANSITIONS: dict[BookingState, frozenset[BookingState]] = {
     BookingState.HELD: frozenset(
-        {BookingState.WRITING, BookingState.REJECTED, BookingState.CANCELLED}
+        {
+            BookingState.WRITING,
+            BookingState.REJECTED,
+            BookingState.CANCELLED,
+            BookingState.REQUESTED,  # an accepted request that the last look refused
+        }
     ),
     BookingState.WRITING: frozenset(
         {BookingState.CONFIRMED, BookingState.PENDING, BookingState.CANCELLED}
@@ -45,7 +50,10 @@ TRANSITIONS: dict[BookingState, frozenset[BookingState]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
-    """The result of choosing a slot. Buffers are minutes, kept as they were when it was made."""
+    """The result of choosing a slot. Buffers are minutes, kept as they were when it was made.
+
+    `reason` says why it is in its state where that is not plain: a stable code.
+    """
 
     id: str
     owner_id: int
@@ -68,6 +76,7 @@ class Booking:
     manage_sealed: bytes = b""
     source: str = "page"
     locale: str = "en"
+    reason: str = ""
     created_at: Instant
     updated_at: Instant
 

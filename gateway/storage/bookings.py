@@ -45,6 +45,7 @@ def _booking(row: Row[Any]) -> Booking:
         manage_sealed=row.manage_sealed,
         source=row.source,
         locale=row.locale,
+        reason=row.reason,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
@@ -72,6 +73,7 @@ def _values(booking: Booking) -> dict[str, Any]:
         "manage_sealed": booking.manage_sealed,
         "source": booking.source,
         "locale": booking.locale,
+        "reason": booking.reason,
         "created_at": booking.created_at,
         "updated_at": booking.updated_at,
     }

@@ -283,6 +283,7 @@ booking = Table(
     Column("manage_sealed", LargeBinary, nullable=False),
     Column("source", String(32), nullable=False),
     Column("locale", String(16), nullable=False),
+    Column("reason", String(32), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Index(None, "owner_id", "start_at"),
