@@ -343,7 +343,11 @@ class Clock(Protocol):
 
 
 class Cipher(Protocol):
-    """Seals secrets at rest, bound to the row and field they belong to."""
+    """Seals secrets at rest, bound to the row and field they belong to.
+
+    `bound_to` is always `table.column:id`, as in `feed.token_sealed:fd_1`, so that changing the key
+    can find and seal every secret again.
+    """
 
     def seal(self, plain: bytes, *, bound_to: str) -> bytes: ...
     def open(self, sealed: bytes, *, bound_to: str) -> bytes: ...
