@@ -1,0 +1,230 @@
+"""Why a time is or is not offered: the one decision about a start.
+
+A start is offered exactly when it has no reason against it. `slots.py` asks the same question for
+every candidate, so that what is shown and what is explained cannot differ.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import StrEnum
+
+from gateway.freebusy.availability import open_spans, zone_of
+from gateway.freebusy.busytime import BusyPeriod, BusyType, merge
+from gateway.model.booking import BLOCKING, Booking, kept_clear
+from gateway.model.page import PageState, SchedulingPage
+from gateway.model.timerange import DAY, MINUTE, Instant, TimeRange
+
+
+class Rule(StrEnum):
+    """The rules a start can break."""
+
+    STATE = "state"
+    DURATION = "duration"
+    UNAVAILABLE = "calendar_unavailable"
+    CLOSED = "closed"
+    STEP = "step"
+    NOTICE = "notice"
+    HORIZON = "horizon"
+    BUSY = "busy"
+    BOOKING = "booking"
+    LIMIT = "limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One rule that speaks against a start, with the facts.
+
+    `subject` is a calendar's public id, a booking's id or `day`, `week`, `month`; `cause` says why
+    a calendar is unavailable; `limit` is a number of bookings or an instant.
+    """
+
+    rule: Rule
+    subject: str = ""
+    start: Instant | None = None
+    end: Instant | None = None
+    limit: int | None = None
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """All that a decision rests on.
+
+    `busy` is by calendar, `bookings` are the owner's, over `reading_window`; `unavailable` names
+    the selected calendars that cannot be read, with the cause.
+    """
+
+    page: SchedulingPage
+    now: Instant
+    busy: Mapping[str, Sequence[BusyPeriod]] = field(default_factory=dict)
+    bookings: Sequence[Booking] = ()
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+
+
+def reading_window(page: SchedulingPage, window: TimeRange) -> TimeRange:
+    """Return the range whose busy time and bookings decide about slots of the window.
+
+    A day beyond each side covers the buffers of either party; limits count whole weeks and months.
+    """
+    margin = 2 * DAY + max(page.buffer_before, page.buffer_after) * MINUTE
+    limits = page.limits
+    if limits.per_month is not None:
+        margin += 31 * DAY
+    elif limits.per_week is not None:
+        margin += 7 * DAY
+    return TimeRange(window.start - margin, window.end + margin)
+
+
+class Decision:
+    """Answers, for one duration, what speaks against a start inside the window."""
+
+    def __init__(self, given: Circumstances, window: TimeRange, duration: int) -> None:
+        self._given = given
+        self._page = given.page
+        self._length = duration * MINUTE
+        self._duration = duration
+        spans = open_spans(given.page, window)
+        step = given.page.step * MINUTE
+        self._grid = {start for span in spans for start in range(span.start, span.end, step)}
+        self._open = merge(spans)
+        self._open_starts = [start for start, _ in self._open]
+        self._blockers = sorted(
+            [*_busy_blockers(given), *_booking_blockers(given)], key=lambda one: one[:2]
+        )
+        blocked = merge((start, end) for start, end, _ in self._blockers)
+        self._blocked_starts = [start for start, _ in blocked]
+        self._blocked_ends = [end for _, end in blocked]
+        self._earliest = given.now + given.page.min_notice * MINUTE
+        self._latest = given.now + given.page.horizon_days * DAY
+        self._zone = zone_of(given.page)
+        self._limits = _limits(given.page)
+        self._counts = self._count() if self._limits else Counter()
+
+    def reasons(self, start: Instant) -> Iterator[Reason]:
+        """Yield what speaks against the start; nothing at all means that it is offered."""
+        yield from self._refused_altogether()
+        yield from self._off_grid(start)
+        if start < self._earliest:
+            yield Reason(rule=Rule.NOTICE, limit=self._earliest)
+        if start > self._latest:
+            yield Reason(rule=Rule.HORIZON, limit=self._latest)
+        if self._is_blocked(start):
+            end = start + self._length
+            for low, high, reason in self._blockers:
+                if low < end and start < high:
+                    yield reason
+        if self._limits:
+            yield from self._over_limit(start)
+
+    def is_offered(self, start: Instant) -> bool:
+        """Tell whether nothing speaks against the start."""
+        return next(self.reasons(start), None) is None
+
+    def candidates(self) -> list[Instant]:
+        """Return every start of the grid whose slot lies in the opening hours."""
+        return sorted(start for start in self._grid if self._is_open(start))
+
+    def _refused_altogether(self) -> Iterator[Reason]:
+        if self._page.state is not PageState.LIVE:
+            yield Reason(rule=Rule.STATE, subject=self._page.state.value)
+        if self._duration not in self._page.durations:
+            yield Reason(rule=Rule.DURATION, limit=self._duration)
+        for calendar, cause in self._given.unavailable.items():
+            yield Reason(rule=Rule.UNAVAILABLE, subject=calendar, cause=cause)
+
+    def _off_grid(self, start: Instant) -> Iterator[Reason]:
+        if not self._is_open(start):
+            yield Reason(rule=Rule.CLOSED)
+        elif start not in self._grid:
+            yield Reason(rule=Rule.STEP, limit=self._page.step)
+
+    def _is_open(self, start: Instant) -> bool:
+        at = bisect_right(self._open_starts, start) - 1
+        return at >= 0 and start + self._length <= self._open[at][1]
+
+    def _is_blocked(self, start: Instant) -> bool:
+        at = bisect_left(self._blocked_starts, start + self._length) - 1
+        return at >= 0 and start < self._blocked_ends[at]
+
+    def _over_limit(self, start: Instant) -> Iterator[Reason]:
+        day = self._zone.to_local(start).date()
+        for name, limit in self._limits:
+            if self._counts[name, _first_day(name, day)] >= limit:
+                yield Reason(rule=Rule.LIMIT, subject=name, limit=limit)
+
+    def _count(self) -> Counter[tuple[str, date]]:
+        counts: Counter[tuple[str, date]] = Counter()
+        for booking in self._given.bookings:
+            if booking.page_id == self._page.id and booking.state in BLOCKING:
+                day = self._zone.to_local(booking.start).date()
+                counts.update((name, _first_day(name, day)) for name, _ in self._limits)
+        return counts
+
+
+def explain(given: Circumstances, start: Instant, duration: int) -> list[Reason]:
+    """Return every reason against one start; an empty list means that it is offered."""
+    window = TimeRange(start, start + max(duration, 1) * MINUTE)
+    return list(Decision(given, window, duration).reasons(start))
+
+
+def explain_window(
+    given: Circumstances, window: TimeRange, duration: int
+) -> list[tuple[Instant, list[Reason]]]:
+    """Return the candidates of a window that are refused, each with its reasons."""
+    decision = Decision(given, window, duration)
+    judged = (
+        (start, list(decision.reasons(start)))
+        for start in decision.candidates()
+        if window.start <= start and start + duration * MINUTE <= window.end
+    )
+    return [(start, reasons) for start, reasons in judged if reasons]
+
+
+Blocker = tuple[Instant, Instant, Reason]
+"""A span that a slot may not meet, buffers included, and what it stands for."""
+
+
+def _busy_blockers(given: Circumstances) -> Iterator[Blocker]:
+    """Yield busy time, widened so that the raw slot can be held against it."""
+    page = given.page
+    before, after = page.buffer_before * MINUTE, page.buffer_after * MINUTE
+    for calendar, periods in given.busy.items():
+        for start, end, kind in periods:
+            if start < end and _blocks(kind, page):
+                reason = Reason(rule=Rule.BUSY, subject=calendar, start=start, end=end)
+                yield start - after, end + before, reason
+
+
+def _blocks(kind: BusyType, page: SchedulingPage) -> bool:
+    if kind is BusyType.TENTATIVE:
+        return page.tentative_blocks
+    return kind is not BusyType.FREE
+
+
+def _booking_blockers(given: Circumstances) -> Iterator[Blocker]:
+    page = given.page
+    for booking in given.bookings:
+        if booking.state in BLOCKING:
+            low, high = kept_clear(
+                booking, buffer_before=page.buffer_before, buffer_after=page.buffer_after
+            )
+            reason = Reason(
+                rule=Rule.BOOKING, subject=booking.id, start=booking.start, end=booking.end
+            )
+            yield low, high, reason
+
+
+def _limits(page: SchedulingPage) -> list[tuple[str, int]]:
+    limits = page.limits
+    named = (("day", limits.per_day), ("week", limits.per_week), ("month", limits.per_month))
+    return [(name, limit) for name, limit in named if limit is not None]
+
+
+def _first_day(name: str, day: date) -> date:
+    """Return the date that stands for the day's day, week (Monday first) or month."""
+    if name == "week":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if name == "month" else day
