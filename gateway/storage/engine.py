@@ -86,11 +86,11 @@ class Sqlite:
         guard.install(engine)
         return engine
 
-    def create_file(self) -> None:
+    def create_file(self, *, anew: bool = False) -> None:
         """Make the file, for nobody else to read; refuse to begin anew where one has vanished."""
         marker = self.path.with_name(self.path.name + ".exists")
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not self.path.exists() and marker.exists():
+        if not anew and not self.path.exists() and marker.exists():
             raise errors.ConfigError(
                 f"The database {self.path} has vanished. Restore a backup; or, to begin with an "
                 f"empty one, remove {marker} first."
@@ -125,6 +125,7 @@ class Sqlite:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection that sees one state of the file."""
+        self._assert_same_file()
         async with self.readers.connect() as connection, connection.begin():
             yield connection
 
@@ -296,6 +297,15 @@ class SqlStore:
         except (exc.SQLAlchemyError, OSError) as error:
             self._reraise(error)
 
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[AsyncConnection]:
+        """Give the writing connection itself, for what concerns tables and not the gateway."""
+        try:
+            async with self.dialect.writing(None) as connection:
+                yield connection
+        except (exc.SQLAlchemyError, OSError) as error:
+            self._reraise(error)
+
     def _reraise(self, error: BaseException) -> NoReturn:
         translated = self.dialect.translate(error)
         if translated is error:
@@ -304,10 +314,8 @@ class SqlStore:
 
     async def ping(self) -> None:
         """Raise Overloaded unless the database answers."""
-        if isinstance(self.dialect, Sqlite):
-            self.dialect._assert_same_file()  # noqa: SLF001 - the same file
-        async with self.read():
-            pass
+        async with self.read() as transaction:
+            await transaction.owners.get(0)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -325,8 +333,11 @@ async def open_store(url: str, data_dir: Path) -> SqlStore:
     return SqlStore(dialect)
 
 
-def open_dialect(url: str, data_dir: Path) -> Sqlite | Postgresql:
-    """Return the database a URL names; a SQLite path counts from `data_dir`."""
+def open_dialect(url: str, data_dir: Path, *, anew: bool = False) -> Sqlite | Postgresql:
+    """Return the database a URL names; a SQLite path counts from `data_dir`.
+
+    `anew` allows a SQLite file to be made where one has vanished.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
         return Postgresql(parsed)
@@ -335,7 +346,7 @@ def open_dialect(url: str, data_dir: Path) -> Sqlite | Postgresql:
             f"database.url must be sqlite:///FILE or postgresql://…, not {parsed.drivername!r}."
         )
     dialect = Sqlite(data_dir / parsed.database)
-    dialect.create_file()
+    dialect.create_file(anew=anew)
     return dialect
 
 
