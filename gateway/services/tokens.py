@@ -20,5 +20,5 @@ def new_secret() -> str:
 
 
 def digest(secret: str) -> str:
-    """Return the SHA-256 by which a random secret is stored and found; never for human passwords."""
+    """Return the SHA-256 by which a random secret is stored and found; not for passwords."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
