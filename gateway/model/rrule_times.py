@@ -62,7 +62,9 @@ class RuleTimes:
         self._times = [start % DAY] if all_day else self._times_in_period()
         self._unit_mask = self._allowed_units() if self._unit else b""
         self.last = until
-        self.never = self._masks.next_day(self._day) is None
+        self.never = self._masks.next_day(self._day) is None or (
+            bool(self._unit and rule.by_set_pos) and not self._positions(len(self._times))
+        )
         self.unresolved = False
         if rule.count is not None:
             self._end_at_count(rule.count)
