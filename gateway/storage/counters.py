@@ -16,11 +16,18 @@ class Counters(Repository):
         if limit <= 0:
             return 0
         await self.dialect.lock(self.connection, f"counter:{key}")
+        wait = await self.wait(key, now, window=window, limit=limit)
+        if wait == 0:
+            await self._run(insert(schema.counter).values(key=key, at=now))
+        return wait
+
+    async def wait(self, key: str, now: Instant, *, window: int, limit: int) -> int:
+        if limit <= 0:
+            return 0
         recent = (TABLE.key == key, TABLE.at > now - window)
         row = await self._one(select(func.count().label("n")).where(*recent))
         count = int(row.n) if row else 0
         if count < limit:
-            await self._run(insert(schema.counter).values(key=key, at=now))
             return 0
         # The event that must leave the window before there is room for one more.
         leaving = await self._one(
