@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from gateway.model.page import WEEKDAYS, Hours, Location, Question, QuestionType, SchedulingPage
 from gateway.model.slug import slug_error
-from gateway.model.zones import zone
+from gateway.model.zones import iana_zone
 
 TITLE_LENGTH, TEXT_LENGTH, LINE_LENGTH = 200, 5000, 500
 MAX_DURATIONS, MAX_INTERVALS, MAX_OVERRIDES, MAX_QUESTIONS, MAX_CHOICES = 10, 24, 1000, 20, 50
@@ -24,7 +24,7 @@ _CONTROL_IN_TEXT = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\
 
 def tidy(page: SchedulingPage) -> SchedulingPage:
     """Return the page with the spaces and spellings that mean nothing taken out."""
-    place = zone(page.time_zone)
+    place = iana_zone(page.time_zone)
     return replace(
         page,
         title=page.title.strip(),
@@ -53,7 +53,7 @@ def _checks(page: SchedulingPage) -> Found:
         yield "title", f"A title is one line of 1 to {TITLE_LENGTH} characters."
     if len(page.description) > TEXT_LENGTH or _CONTROL_IN_TEXT.search(page.description):
         yield "description", f"A description has at most {TEXT_LENGTH} characters of plain text."
-    if zone(page.time_zone) is None:
+    if iana_zone(page.time_zone) is None:
         yield "time_zone", "This time zone is unknown; use a name such as Europe/Amsterdam."
     if page.seats != 1:
         yield "seats", "A meeting has one seat; group bookings are not available."

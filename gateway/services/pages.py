@@ -51,7 +51,7 @@ class PageService:
         now = self._clock.now()
         page = replace(
             draft,
-            id=new_id("pg"),
+            id=new_id("pg_"),
             owner_id=owner.id,
             slug=fold_slug(draft.slug),
             created_at=now,

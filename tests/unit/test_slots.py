@@ -3,7 +3,6 @@
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +21,7 @@ from gateway.freebusy.slots import find_slots, is_offered, nearest, offered
 from gateway.model.booking import BLOCKING, Booking, BookingState, conflicts
 from gateway.model.page import WEEKDAYS, BookingLimits, PageState, SchedulingPage
 from gateway.model.timerange import TimeRange, format_rfc3339, to_instant
+from gateway.model.zones import zone
 
 CASES = json.loads((Path(__file__).parent.parent / "cases" / "slots.json").read_text())["cases"]
 MONDAY = 1767571200  # 2026-01-05T00:00:00Z
@@ -336,18 +336,15 @@ def test_every_quarter_of_a_slot_is_inside_the_hours(
     """Each moment of a slot is in the hours of its date or the day before; clock changes apart."""
     given_, window, duration = situation
     page = given_.page
-    place = ZoneInfo(page.time_zone)
+    place = zone(page.time_zone)
+    assert place
     for slot in offered(given_, window, duration):
         for at in range(slot.start, slot.end, 15 * MINUTE):
             # Hours that end in a repeated hour hold all of it; the cases have those by hand.
-            if _offset(at - 6 * HOUR, place) != _offset(at + 6 * HOUR, place):
+            if place.offset_at(at - 6 * HOUR) != place.offset_at(at + 6 * HOUR):
                 continue
-            wall = datetime.fromtimestamp(at, place).replace(tzinfo=None)
+            wall = place.to_local(at)
             assert any(_holds(page, wall, back) for back in (0, 1)), (wall, page.weekly_hours)
-
-
-def _offset(at: int, place: ZoneInfo) -> timedelta | None:
-    return datetime.fromtimestamp(at, place).utcoffset()
 
 
 def _holds(page: SchedulingPage, wall: datetime, back: int) -> bool:
