@@ -1,0 +1,261 @@
+"""The claim: one transaction under the owner's lock that decides who has a time.
+
+Law: everything a booking needs is stored here together (the booking, the answer to its
+Idempotency-Key, the work that follows), or nothing is. What it rests on is read again in the same
+transaction, so that what was shown, or looked at a moment before, decides nothing.
+"""
+
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from gateway.errors import (
+    CalendarUnavailable,
+    Conflict,
+    IdempotencyMismatch,
+    NotFound,
+    SlotTaken,
+    TooManyRequests,
+)
+from gateway.freebusy.explain import Rule, explain
+from gateway.model.address import mailbox_key
+from gateway.model.booking import Booking, BookingState
+from gateway.model.page import PageState, SchedulingPage
+from gateway.model.principal import Owner
+from gateway.model.timerange import DAY, HOUR, MINUTE, Instant, TimeRange
+from gateway.ports import Cipher, Job, StoredAnswer, Transaction
+from gateway.services.booking_request import BookingRequest
+from gateway.services.circumstances import Calendars, calendars_of, cause_of, circumstances, names
+from gateway.services.freebusy import FreeBusyService
+from gateway.services.notices import Notices
+from gateway.services.outbox import LEASE_SECONDS
+from gateway.services.tokens import digest, new_id, new_secret
+
+WRITE = "booking.write"
+REMOVE = "booking.remove"
+ACCEPTED = "accepted"
+"""The reason of a held booking that was a request: refused by the last look, it is one again."""
+DECIDED_BY_OWNER = frozenset({Rule.STATE, Rule.NOTICE, Rule.HORIZON, Rule.CLOSED, Rule.STEP})
+"""What an owner who accepts a request has decided by accepting it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimits:
+    """How many bookings one network address and one mailbox may make; 0 turns a limit off."""
+
+    per_address_per_hour: int = 20
+    per_email_per_day: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A booking and the job that finishes it; without a job there is nothing to wait for.
+
+    `again` says that the same key brought an answer that was given before.
+    """
+
+    booking: Booking
+    job: Job | None = None
+    again: bool = False
+
+
+class Claim:
+    """Decides claims; every method works inside the transaction it is given."""
+
+    def __init__(
+        self,
+        freebusy: FreeBusyService,
+        cipher: Cipher,
+        notices: Notices,
+        limits: RateLimits,
+        *,
+        node: str,
+        public_url: str,
+    ) -> None:
+        self._freebusy = freebusy
+        self._cipher = cipher
+        self._notices = notices
+        self._limits = limits
+        self._node = node
+        self._host = urlsplit(public_url).hostname or "localhost"
+
+    async def decide(
+        self,
+        tx: Transaction,
+        page_id: str,
+        request: BookingRequest,
+        key: str | None,
+        now: Instant,
+    ) -> Claimed | CalendarUnavailable:
+        """Return the claimed booking, or the refusal that is to be committed with its notice."""
+        if key is not None and (known := await self.answered(tx, page_id, request, key)):
+            return Claimed(booking=known, again=True)
+        page, owner = await live_page(tx, page_id)
+        await self._count(tx, request, now)
+        calendars = await calendars_of(tx, owner, now)
+        if calendars.lost:
+            await self._notices.calendar_lost(tx, owner, page, calendars.lost, now)
+            return unavailable(calendars)
+        wanted = self._new(page, calendars, request, now)
+        if await self._refused(tx, page, calendars, wanted):
+            raise SlotTaken
+        return await self._store(tx, page, calendars, wanted, answer_to=(key, request.digest()))
+
+    async def answered(
+        self, tx: Transaction, page_id: str, request: BookingRequest, key: str
+    ) -> Booking | None:
+        """Return the booking a key was answered with; another body under it is a mismatch."""
+        answer = await tx.keys.get(page_id, key)
+        if answer is None:
+            return None
+        if answer.digest != request.digest():
+            raise IdempotencyMismatch
+        return await tx.bookings.get(answer.booking_id)
+
+    async def accept(
+        self, tx: Transaction, owner: Owner, booking_id: str, now: Instant
+    ) -> Claimed | CalendarUnavailable:
+        """Turn a request into a claim: availability is checked again (S05)."""
+        booking = await owned(tx, owner.id, booking_id)
+        if booking.state is not BookingState.REQUESTED:
+            raise Conflict("not_requested", "This is not an open request any more.")
+        page = await tx.pages.get(booking.page_id)
+        if page is None:
+            raise Conflict("page_gone", "The page of this request was removed; decline it.")
+        calendars = await calendars_of(tx, owner, now)
+        if calendars.default is None:
+            raise Conflict("offline", "Connect a calendar first: a booking is written to one.")
+        if calendars.lost:
+            return unavailable(calendars)
+        claimed = replace(
+            booking, collection_id=calendars.default.id, reason=ACCEPTED, updated_at=now
+        )
+        refused = await self._refused(tx, page, calendars, claimed, forgiven=DECIDED_BY_OWNER)
+        if refused or booking.start < now:
+            raise SlotTaken
+        held = await tx.bookings.move(claimed, BookingState.HELD, now)
+        return Claimed(booking=held, job=await self._job(tx, held, now))
+
+    async def _count(self, tx: Transaction, request: BookingRequest, now: Instant) -> None:
+        """Count the booking under its network address and every mailbox that will get mail."""
+        limits = self._limits
+        if request.address:
+            wait = await tx.counters.hit(
+                f"booking:address:{request.address}",
+                now,
+                window=HOUR,
+                limit=limits.per_address_per_hour,
+            )
+            if wait:
+                raise TooManyRequests("bookings_per_address_per_hour", wait)
+        # Sorted, so that two claims never wait for each other's counters.
+        for mailbox in sorted({mailbox_key(one) for one in (request.email, *request.guests)}):
+            wait = await tx.counters.hit(
+                f"booking:email:{mailbox}", now, window=DAY, limit=limits.per_email_per_day
+            )
+            if wait:
+                raise TooManyRequests("bookings_per_email_per_day", wait)
+
+    async def _refused(
+        self,
+        tx: Transaction,
+        page: SchedulingPage,
+        calendars: Calendars,
+        wanted: Booking,
+        *,
+        forgiven: frozenset[Rule] = frozenset(),
+    ) -> bool:
+        """Ask the slot engine about this one start, at the moment of the claim."""
+        span = TimeRange(wanted.start, wanted.end)
+        given = await circumstances(
+            tx, self._freebusy, page, calendars, window=span, now=wanted.updated_at
+        )
+        reasons = explain(given, wanted.start, span.seconds // MINUTE)
+        return any(one.rule not in forgiven for one in reasons)
+
+    async def _store(
+        self,
+        tx: Transaction,
+        page: SchedulingPage,
+        calendars: Calendars,
+        booking: Booking,
+        *,
+        answer_to: tuple[str | None, str],
+    ) -> Claimed:
+        key, body = answer_to
+        now = booking.created_at
+        await tx.bookings.add(booking)
+        if key is not None:
+            answer = StoredAnswer(digest=body, booking_id=booking.id)
+            await tx.keys.put(page.id, key, answer, now)
+        if booking.state is BookingState.REQUESTED:
+            await self._notices.requested(tx, booking, page, calendars.owner, now)
+            return Claimed(booking=booking)
+        return Claimed(booking=booking, job=await self._job(tx, booking, now))
+
+    async def _job(self, tx: Transaction, booking: Booking, now: Instant) -> Job | None:
+        """Store the work that follows and take it in hand at once.
+
+        Leased from its first moment: nobody else starts it while this process lives, and it comes
+        back by itself when the process dies.
+        """
+        await tx.outbox.add(WRITE, booking.id, {"booking": booking.id}, now)
+        leased = await tx.outbox.lease(
+            self._node, now, seconds=LEASE_SECONDS, limit=1, subject=booking.id
+        )
+        return leased[0] if leased else None
+
+    def _new(
+        self, page: SchedulingPage, calendars: Calendars, request: BookingRequest, now: Instant
+    ) -> Booking:
+        identifier, token = new_id("bk_"), new_secret()
+        default = calendars.default
+        return Booking(
+            id=identifier,
+            owner_id=page.owner_id,
+            page_id=page.id,
+            state=BookingState.HELD if default else BookingState.REQUESTED,
+            start=request.start,
+            end=request.start + request.duration * MINUTE,
+            buffer_before=page.buffer_before,
+            buffer_after=page.buffer_after,
+            time_zone=request.time_zone,
+            name=request.name,
+            email=request.email,
+            answers=dict(request.answers),
+            guests=request.guests,
+            uid=f"{identifier}@{self._host}",
+            collection_id=default.id if default else None,
+            manage_digest=digest(token),
+            manage_sealed=self._cipher.seal(token.encode(), bound_to=token_of(identifier)),
+            source=request.source,
+            locale=request.locale,
+            created_at=now,
+            updated_at=now,
+        )
+
+
+def token_of(booking_id: str) -> str:
+    """Return what a booking's sealed manage token is bound to."""
+    return f"booking:{booking_id}:manage"
+
+
+def unavailable(calendars: Calendars) -> CalendarUnavailable:
+    """Return the refusal that names the lost calendars."""
+    return CalendarUnavailable(names(calendars.lost), cause_of(calendars.lost[0]))
+
+
+async def live_page(tx: Transaction, page_id: str) -> tuple[SchedulingPage, Owner]:
+    """Return a page that visitors can reach, and its owner."""
+    page = await tx.pages.get(page_id)
+    owner = await tx.owners.get(page.owner_id) if page else None
+    if page is None or owner is None or owner.disabled or page.state is not PageState.LIVE:
+        raise NotFound("page")
+    return page, owner
+
+
+async def owned(tx: Transaction, owner_id: int, booking_id: str) -> Booking:
+    """Return a booking of the owner's; another's looks like none."""
+    booking = await tx.bookings.get(booking_id)
+    if booking is None or booking.owner_id != owner_id:
+        raise NotFound("booking")
+    return booking

@@ -1,0 +1,311 @@
+"""Who is told what, and how often: decided in the transaction of the change it tells of."""
+
+from collections.abc import Sequence
+
+from gateway.model.booking import Booking, BookingState
+from gateway.model.collection import Collection
+from gateway.model.itip import Meeting, Participant, cancel, request
+from gateway.model.page import SchedulingPage
+from gateway.model.principal import Owner
+from gateway.model.timerange import DAY, Instant
+from gateway.ports import Cipher, Clock, Store, Transaction
+from gateway.services.circumstances import cause_of, names
+from gateway.services.letters import (
+    Attempts,
+    Occasion,
+    OwnerLetters,
+    Text,
+    Translate,
+    VisitorLetters,
+    answers,
+    attempts_letter,
+    back_letter,
+)
+from gateway.services.mails import Letter, Postbox
+
+LOST = "calendar_lost"
+NOT_WRITTEN = "not_written"
+ATTEMPT = "booking.attempt"
+DIGEST_AFTER = DAY
+"""After the first mail about a lost calendar, further attempts are told once a day."""
+TRAIL = 1000
+
+
+class Notices:
+    """Composes and posts the mails about bookings and about calendars that visitors depend on."""
+
+    def __init__(
+        self, postbox: Postbox, cipher: Cipher, translate: Translate, *, public_url: str
+    ) -> None:
+        self._postbox = postbox
+        self._cipher = cipher
+        self._translate = translate
+        self._public_url = public_url.rstrip("/")
+
+    # --- bookings
+
+    def manage_url(self, booking: Booking) -> str:
+        """Return the link with which a booking's visitor manages it."""
+        token = self._cipher.open(booking.manage_sealed, bound_to=f"booking:{booking.id}:manage")
+        return f"{self._public_url}/meetings/b/{token.decode()}"
+
+    async def confirmed(
+        self, tx: Transaction, booking: Booking, calendar: Collection, now: Instant
+    ) -> None:
+        """Invite the visitor and the guests, tell the owner."""
+        given = await self._occasion(tx, booking)
+        letters = VisitorLetters(self._translate, given)
+        invitation = request(meeting_of(booking, given.page, given.owner))
+        for recipient in (booking.email, *booking.guests):
+            text = letters.confirmed(guest=recipient != booking.email)
+            await self._visitor(
+                tx, given, recipient, "confirmed", text, now=now, calendar=(invitation, "REQUEST")
+            )
+        name = calendar.display_name or calendar.name
+        await self._owner(
+            tx, given, "booked", OwnerLetters(self._translate, given).booked(name), now
+        )
+
+    async def requested(
+        self, tx: Transaction, booking: Booking, page: SchedulingPage, owner: Owner, now: Instant
+    ) -> None:
+        """Tell both sides of a request (S05)."""
+        given = self._of(booking, page, owner)
+        visitor, mine = VisitorLetters(self._translate, given), OwnerLetters(self._translate, given)
+        await self._visitor(tx, given, booking.email, "requested", visitor.requested(), now=now)
+        await self._owner(tx, given, "requested", mine.requested(), now)
+
+    async def declined(self, tx: Transaction, booking: Booking, now: Instant) -> None:
+        """Tell the visitor that the owner declined."""
+        given = await self._occasion(tx, booking)
+        text = VisitorLetters(self._translate, given).declined()
+        await self._visitor(tx, given, booking.email, "declined", text, now=now)
+
+    async def cancelled(
+        self,
+        tx: Transaction,
+        booking: Booking,
+        before: BookingState,
+        now: Instant,
+        *,
+        by_visitor: bool,
+    ) -> None:
+        """Tell everybody who knew of it, with the CANCEL where an invitation went out before."""
+        given = await self._occasion(tx, booking)
+        text = VisitorLetters(self._translate, given).cancelled(by_visitor=by_visitor)
+        invited = before is BookingState.CONFIRMED
+        taking_back = (cancel(meeting_of(booking, given.page, given.owner)), "CANCEL")
+        for recipient in (booking.email, *(booking.guests if invited else ())):
+            await self._visitor(
+                tx,
+                given,
+                recipient,
+                "cancelled",
+                text,
+                now=now,
+                calendar=taking_back if invited else None,
+            )
+        mine = OwnerLetters(self._translate, given).cancelled(by_visitor=by_visitor)
+        await self._owner(tx, given, "cancelled", mine, now)
+
+    async def not_booked(self, tx: Transaction, booking: Booking, now: Instant) -> None:
+        """Tell a visitor who got no answer that nothing was booked."""
+        given = await self._occasion(tx, booking)
+        text = VisitorLetters(self._translate, given).not_booked()
+        await self._visitor(tx, given, booking.email, "not-booked", text, now=now)
+
+    async def not_written(
+        self, tx: Transaction, booking: Booking, cause: str, now: Instant, *, final: bool
+    ) -> None:
+        """Tell the owner, once, that a booking cannot be written to the calendar."""
+        kind = "given-up" if final else NOT_WRITTEN
+        if not await tx.notices.first_since(booking.owner_id, kind, booking.id, now, quiet=7 * DAY):
+            return
+        given = await self._occasion(tx, booking)
+        text = OwnerLetters(self._translate, given).not_written(cause, final=final)
+        await self._owner(tx, given, kind, text, now)
+
+    async def not_removed(
+        self, tx: Transaction, booking: Booking, cause: str, now: Instant
+    ) -> None:
+        """Tell the owner that a cancelled booking still stands in the provider's calendar."""
+        given = await self._occasion(tx, booking)
+        text = OwnerLetters(self._translate, given).not_removed(cause)
+        await self._owner(tx, given, "not-removed", text, now)
+
+    # --- calendars
+
+    async def calendar_lost(
+        self,
+        tx: Transaction,
+        owner: Owner,
+        page: SchedulingPage,
+        lost: Sequence[Collection],
+        now: Instant,
+        *,
+        cause: str = "",
+    ) -> None:
+        """Keep the attempt; mail the owner about it once for each loss, then once a day (S30)."""
+        await tx.notices.record(owner.id, ATTEMPT, f"{page.id} {', '.join(names(lost))}", now)
+        fresh = [
+            one
+            for one in lost
+            if await tx.notices.first_since(owner.id, LOST, one.public_id, now, quiet=DIGEST_AFTER)
+        ]
+        if not fresh:
+            return
+        trail = await tx.notices.trail(owner.id, TRAIL)
+        count = sum(event == ATTEMPT and now - at < DIGEST_AFTER for at, event, _ in trail)
+        given = Attempts(
+            owner=owner,
+            page=page,
+            calendars=fresh,
+            causes=[cause or cause_of(one) for one in fresh],
+            count=count,
+            settings_url=f"{self._public_url}/settings/calendar",
+        )
+        text = attempts_letter(self._translate, given)
+        await self._to_owner(tx, owner, f"{fresh[0].public_id}.lost", now, text)
+
+    async def calendar_back(
+        self, tx: Transaction, owner: Owner, calendar: Collection, now: Instant
+    ) -> None:
+        """Tell the owner that a calendar works again, if its loss was told."""
+        if await tx.notices.settle(owner.id, LOST, calendar.public_id):
+            text = back_letter(
+                self._translate, owner, calendar, f"{self._public_url}/settings/calendar"
+            )
+            await self._to_owner(tx, owner, f"{calendar.public_id}.back", now, text)
+
+    # --- posting
+
+    async def _to_owner(
+        self, tx: Transaction, owner: Owner, kind: str, now: Instant, text: Text
+    ) -> None:
+        letter = Letter(
+            owner_id=owner.id,
+            recipient=owner.email,
+            kind=kind,
+            subject_id=f"owner.{owner.id}",
+            sequence=now,  # a calendar may be lost more than once
+            subject=text[0],
+            text=text[1],
+        )
+        await self._postbox.post(tx, letter, now)
+
+    async def _occasion(self, tx: Transaction, booking: Booking) -> Occasion:
+        owner = await tx.owners.get(booking.owner_id)
+        assert owner is not None, "bookings go with their owner"
+        page = await tx.pages.get(booking.page_id)
+        return self._of(booking, page or _removed(booking), owner)
+
+    def _of(self, booking: Booking, page: SchedulingPage, owner: Owner) -> Occasion:
+        return Occasion(
+            booking=booking,
+            page=page,
+            owner=owner,
+            manage_url=self.manage_url(booking),
+            dashboard_url=f"{self._public_url}/dashboard",
+        )
+
+    async def _visitor(
+        self,
+        tx: Transaction,
+        given: Occasion,
+        recipient: str,
+        kind: str,
+        text: Text,
+        *,
+        now: Instant,
+        calendar: tuple[bytes, str] | None = None,
+    ) -> None:
+        data, method = calendar or (b"", "")
+        letter = Letter(
+            owner_id=given.owner.id,
+            recipient=recipient,
+            kind=kind,
+            subject_id=given.booking.id,
+            sequence=given.booking.sequence,
+            subject=text[0],
+            text=text[1],
+            reply_to=given.owner.email,
+            calendar=data,
+            method=method,
+        )
+        await self._postbox.post(tx, letter, now)
+
+    async def _owner(
+        self, tx: Transaction, given: Occasion, kind: str, text: Text, now: Instant
+    ) -> None:
+        letter = Letter(
+            owner_id=given.owner.id,
+            recipient=given.owner.email,
+            kind=f"owner-{kind}",
+            subject_id=given.booking.id,
+            sequence=given.booking.sequence,
+            subject=text[0],
+            text=text[1],
+            reply_to=given.booking.email,
+        )
+        await self._postbox.post(tx, letter, now)
+
+
+class NoticeService:
+    """The same for callers that have no transaction open: a calendar came back."""
+
+    def __init__(self, store: Store, clock: Clock, notices: Notices) -> None:
+        self._store = store
+        self._clock = clock
+        self._notices = notices
+
+    async def calendar_works(self, collection_id: int) -> None:
+        """Tell the owner, if the calendar's loss was told."""
+        async with self._store.write() as tx:
+            calendar = await tx.collections.get(collection_id)
+            owner = await tx.owners.get(calendar.owner_id) if calendar else None
+            if calendar is not None and owner is not None:
+                await self._notices.calendar_back(tx, owner, calendar, self._clock.now())
+
+
+def meeting_of(booking: Booking, page: SchedulingPage, owner: Owner) -> Meeting:
+    """Return the meeting as its attendees see it: nothing in it was typed by a stranger."""
+    place = page.location.value if page.location else ""
+    return Meeting(
+        uid=booking.uid,
+        sequence=booking.sequence,
+        stamp=booking.updated_at,
+        start=booking.start,
+        end=booking.end,
+        summary=f"{page.title}: {owner.name}",
+        location=place,
+        organizer=Participant(email=owner.email, name=owner.name),
+        attendees=tuple(Participant(email=one) for one in (booking.email, *booking.guests)),
+    )
+
+
+def meeting_for_owner(booking: Booking, page: SchedulingPage, owner: Owner) -> Meeting:
+    """Return the meeting as the owner's calendar keeps it: who, and what they answered.
+
+    Never the link that manages it: guests may see this event at a provider.
+    """
+    said = [f"{booking.name} <{booking.email}>"]
+    said += [f"{label}: {answer}" for label, answer in answers(page, booking)]
+    place = page.location.value if page.location else ""
+    visitor = Participant(email=booking.email, name=booking.name)
+    return Meeting(
+        uid=booking.uid,
+        sequence=booking.sequence,
+        stamp=booking.updated_at,
+        start=booking.start,
+        end=booking.end,
+        summary=f"{page.title}: {booking.name}",
+        description="\n".join(said),
+        location=place,
+        organizer=Participant(email=owner.email, name=owner.name),
+        attendees=(visitor, *(Participant(email=one) for one in booking.guests)),
+    )
+
+
+def _removed(booking: Booking) -> SchedulingPage:
+    """Stand in for a page that was removed after the booking was made."""
+    return SchedulingPage(id=booking.page_id, owner_id=booking.owner_id, slug="", title="Meeting")
