@@ -87,6 +87,11 @@ class RuleTimes:
                 budget.spend()
                 yield wall
 
+    @property
+    def several_a_day(self) -> bool:
+        """Whether a day can hold more than one start."""
+        return bool(self._unit) or len(self._times) > 1
+
     def last_start(self, high: WallTime, budget: Budget) -> WallTime | None:
         """Return the last start up to `high`, looking back over ever longer spans."""
         span = 400 * DAY

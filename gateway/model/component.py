@@ -1,0 +1,169 @@
+"""Calendars as trees of components (RFC 5545 section 3.4), read from bytes and written back."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gateway.errors import Condition, Refused
+from gateway.model.content_line import Property, read_lines, unescape_text, write_lines
+
+MAX_DEPTH = 8
+MAX_COMPONENTS = 100_000
+
+
+@dataclass(slots=True)
+class Component:
+    """A component (VCALENDAR, VEVENT, …): its properties and the components inside it, in order."""
+
+    name: str
+    properties: list[Property] = field(default_factory=list)
+    components: list["Component"] = field(default_factory=list)
+
+    def first(self, name: str) -> Property | None:
+        """Return the first property of that (upper-case) name."""
+        for item in self.properties:
+            if item.name == name:
+                return item
+        return None
+
+    def all(self, name: str) -> list[Property]:
+        """Return every property of that (upper-case) name."""
+        return [item for item in self.properties if item.name == name]
+
+    def value(self, name: str) -> str:
+        """Return the raw value of the first such property, or an empty string."""
+        item = self.first(name)
+        return item.value if item else ""
+
+    def text(self, name: str) -> str:
+        """Return the unescaped TEXT of the first such property, or an empty string."""
+        return unescape_text(self.value(name))
+
+    def inside(self, name: str) -> list["Component"]:
+        """Return the components of that name directly inside this one."""
+        return [item for item in self.components if item.name == name]
+
+
+@dataclass(slots=True, kw_only=True)
+class CalendarObject:
+    """A calendar object resource (RFC 4791 section 4.1): one UID, one type, all its members.
+
+    `members` are the components of that type in `calendar`: the master and its overrides.
+    """
+
+    uid: str
+    component: str
+    calendar: Component
+    members: list[Component]
+
+
+def parse(data: bytes) -> Component:
+    """Return the one VCALENDAR of a resource; anything else is refused (valid-calendar-data)."""
+    found = list(_read(data, lenient=False))
+    if len(found) != 1:
+        what = "no VCALENDAR" if not found else "more than one VCALENDAR"
+        raise Refused(Condition.VALID_CALENDAR_DATA, f"{what} in the resource")
+    return found[0]
+
+
+def parse_many(data: bytes, *, lenient: bool = True) -> list[Component]:
+    """Return every VCALENDAR of a stream; one without any is refused (a sign-in page, say)."""
+    found = list(_read(data, lenient=lenient))
+    if not found:
+        raise Refused(Condition.VALID_CALENDAR_DATA, "no VCALENDAR in the data")
+    return found
+
+
+def _read(data: bytes, *, lenient: bool) -> Iterator[Component]:
+    """Yield the outermost VCALENDARs; lenient reading drops what cannot belong to one."""
+    reader = _Reader(lenient=lenient)
+    for item in read_lines(data, lenient=lenient):
+        if item.name == "BEGIN":
+            reader.begin(item.value.strip().upper())
+        elif item.name == "END":
+            done = reader.end(item.value.strip().upper())
+            if done is not None:
+                yield done
+        else:
+            reader.add(item)
+    if reader.stack and not lenient:
+        raise Refused(Condition.VALID_CALENDAR_DATA, f"{reader.stack[-1].name[:40]} is not ended")
+
+
+class _Reader:
+    """The components that are open, outermost first, and how many are being passed over."""
+
+    __slots__ = ("lenient", "opened", "skipping", "stack")
+
+    def __init__(self, *, lenient: bool) -> None:
+        self.lenient = lenient
+        self.stack: list[Component] = []
+        self.skipping = 0
+        self.opened = 0
+
+    def begin(self, name: str) -> None:
+        """Open a component, or pass it over where it cannot stand here."""
+        self.opened += 1
+        problem = "" if self.skipping else self._misplaced(name)
+        if problem and not self.lenient:
+            raise Refused(Condition.VALID_CALENDAR_DATA, problem)
+        if self.skipping or problem:
+            self.skipping += 1
+        else:
+            self.stack.append(Component(name))
+
+    def add(self, item: Property) -> None:
+        """Add a property to the innermost component."""
+        if self.skipping:
+            return
+        if self.stack:
+            self.stack[-1].properties.append(item)
+        elif not self.lenient:
+            raise Refused(Condition.VALID_CALENDAR_DATA, "text outside the VCALENDAR")
+
+    def end(self, name: str) -> Component | None:
+        """End the innermost component; return it when it was the outermost."""
+        if self.skipping:
+            self.skipping -= 1
+            return None
+        if not self.stack or self.stack[-1].name != name:
+            if not self.lenient:
+                inner = self.stack[-1].name[:40] if self.stack else "nothing"
+                raise Refused(Condition.VALID_CALENDAR_DATA, f"END:{name[:40]} closes {inner}")
+            # A lost END: what is open inside the component that is closed now ends with it.
+            if all(component.name != name for component in self.stack):
+                return None
+            while self.stack[-1].name != name:
+                self._nest()
+        if len(self.stack) == 1:
+            return self.stack.pop()
+        self._nest()
+        return None
+
+    def _nest(self) -> None:
+        done = self.stack.pop()
+        self.stack[-1].components.append(done)
+
+    def _misplaced(self, name: str) -> str:
+        """Say why a component may not begin here, or nothing."""
+        if not self.stack and name != "VCALENDAR":
+            return f"{name[:40]} outside the VCALENDAR"
+        if self.stack and name == "VCALENDAR":
+            return "a VCALENDAR inside another"
+        if len(self.stack) >= MAX_DEPTH:
+            return f"components nested more than {MAX_DEPTH} deep"
+        if self.opened > MAX_COMPONENTS:
+            return f"more than {MAX_COMPONENTS:,} components"
+        return ""
+
+
+def serialize(component: Component) -> bytes:
+    """Return a component as folded content lines."""
+    return write_lines(_flatten(component))
+
+
+def _flatten(component: Component) -> Iterator[Property]:
+    yield Property("BEGIN", {}, component.name)
+    yield from component.properties
+    for inner in component.components:
+        yield from _flatten(inner)
+    yield Property("END", {}, component.name)

@@ -1,0 +1,215 @@
+"""A recurring component as sorted streams of occurrences (RFC 5545 section 3.8.5).
+
+Bases are the members of the recurrence set at their original times. Segments say what becomes of
+them: the master's from its start on, each THISANDFUTURE override's from its RECURRENCE-ID on.
+"""
+
+import heapq
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
+
+from gateway.model.component import Component
+from gateway.model.local_time import Duration, WallTime
+from gateway.model.moment import Moment, Period
+from gateway.model.occurrence import Occurrence, Overlap
+from gateway.model.rrule_times import Budget, RuleTimes
+from gateway.model.timerange import DAY, HOUR, MAX_INSTANT, Instant, TimeRange
+from gateway.model.zone import Zone
+
+_SLACK = 26 * HOUR
+"""More than any offset or gap, so that a wall time is surely inside what was looked at."""
+Wanted = Callable[[Component, bool], bool]
+"""Whether a component matters to the asker, and whether its instances have any length."""
+
+
+class Segment(NamedTuple):
+    """What the instances from one key on look like; `shift` moves their wall times."""
+
+    from_key: int
+    shift: int
+    length: Duration
+    component: Component
+    zone: Zone
+    all_day: bool
+
+
+class BoundRule(NamedTuple):
+    """A rule with the instant of its UNTIL, where that is in UTC."""
+
+    times: RuleTimes
+    until: Instant | None
+
+
+class _Base(NamedTuple):
+    instant: Instant
+    wall: WallTime
+    end: Instant | None
+
+
+_Timed = TypeVar("_Timed", _Base, Occurrence)
+
+
+class Series:
+    """A master with its rules, dates, exceptions and ranges."""
+
+    __slots__ = ("_date_keys", "_dates", "_removed", "_rules", "overlap", "segments", "start")
+
+    def __init__(
+        self,
+        *,
+        start: Moment,
+        rules: Sequence[BoundRule],
+        dates: Iterable[Period],
+        removed: set[int],
+        segments: Sequence[Segment],
+        overlap: Overlap,
+    ) -> None:
+        self.start = start
+        self.segments = segments
+        self.overlap = overlap
+        self._rules = rules
+        self._removed = removed
+        by_key = {start.key: _Base(start.instant, start.wall, None)}
+        for moment, end in dates:
+            if moment.key not in by_key or end is not None:
+                wall = moment.wall if moment.is_date else start.zone.wall_of(moment.instant)
+                by_key[moment.key] = _Base(moment.instant, wall, end)
+        self._dates = sorted(by_key.values(), key=_instant)
+        self._date_keys = [base.instant for base in self._dates]
+
+    # --- spans -------------------------------------------------------------------------------
+
+    @property
+    def longest(self) -> int:
+        """A bound on the length of any instance, in seconds."""
+        lengths = [abs(item.length.nominal_seconds) + DAY for item in self.segments]
+        periods = [base.end - base.instant for base in self._dates if base.end is not None]
+        return max([*lengths, *periods])
+
+    @property
+    def first_start(self) -> Instant:
+        """A bound below every start; an instance can start before DTSTART by RDATE or shift."""
+        return self._dates[0].instant + min(0, *(item.shift - DAY for item in self.shifted), 0)
+
+    @property
+    def shifted(self) -> list[Segment]:
+        """The segments that move their instances."""
+        return [item for item in self.segments if item.shift]
+
+    @property
+    def last_end(self) -> Instant | None:
+        """A bound above every end, None without one."""
+        last = self._dates[-1].instant
+        for rule in self._rules:
+            if rule.times.never:
+                continue
+            if rule.times.last is None:
+                return None
+            last = max(last, self.start.zone.instant_of(rule.times.last))
+        return last + max(0, *(item.shift for item in self.segments), 0) + self.longest + DAY
+
+    def exceeds(self, limit: int) -> bool:
+        """Tell whether any year may hold more than `limit` instances."""
+        return len(self._dates) > limit or any(rule.times.exceeds(limit) for rule in self._rules)
+
+    # --- occurrences -------------------------------------------------------------------------
+
+    def occurrences(
+        self, window: TimeRange, budget: Budget, wanted: Wanted | None
+    ) -> Iterator[Occurrence]:
+        """Yield the instances that overlap a window, by start."""
+        ends = [*(item.from_key for item in self.segments[1:]), None]
+        streams = [
+            self._segment(segment, end, window, budget)
+            for segment, end in zip(self.segments, ends, strict=True)
+            if wanted is None or wanted(segment.component, self._has_length(segment))
+        ]
+        return iter(streams[0]) if len(streams) == 1 else heapq.merge(*streams, key=_start)
+
+    def _has_length(self, segment: Segment) -> bool:
+        return segment.length != (0, 0) or any(base.end is not None for base in self._dates)
+
+    def _segment(
+        self, segment: Segment, end_key: int | None, window: TimeRange, budget: Budget
+    ) -> Iterator[Occurrence]:
+        low = window.start - self.longest - segment.shift - _SLACK
+        high = window.end - segment.shift + _SLACK
+        first = segment is self.segments[0]
+        found = (
+            self._occurrence(segment, base)
+            for base in self._bases(low, high, budget)
+            if (first or self._key(base) >= segment.from_key)
+            and (end_key is None or self._key(base) < end_key)
+            and self._key(base) not in self._removed
+        )
+        if segment.shift and not segment.zone.is_fixed:
+            found = _in_order(found)
+        return (item for item in found if self.overlap.holds(item.start, item.end, window))
+
+    def _key(self, base: _Base) -> int:
+        return base.wall if self.start.is_date else base.instant
+
+    def _occurrence(self, segment: Segment, base: _Base) -> Occurrence:
+        wall = base.wall + segment.shift
+        start = segment.zone.instant_of(wall) if segment.shift else base.instant
+        if base.end is not None:
+            end = start + base.end - base.instant
+        else:
+            end = end_of(start, wall, segment.length, segment.zone)
+        return Occurrence(
+            start, min(end, MAX_INSTANT), segment.component, base.instant, segment.all_day
+        )
+
+    def _bases(self, low: Instant, high: Instant, budget: Budget) -> Iterator[_Base]:
+        """Yield the recurrence set from `low` to `high`, exceptions not yet taken out."""
+        first = bisect_left(self._date_keys, low)
+        dates = self._dates[first:]
+        streams: list[Iterable[_Base]] = [dates]
+        streams += [self._of_rule(rule, low, high, budget) for rule in self._rules]
+        last: _Base | None = None
+        for base in heapq.merge(*streams, key=_instant):
+            if base.instant > high:
+                return
+            if last is not None and base.instant == last.instant:
+                continue
+            last = base
+            yield base
+
+    def _of_rule(
+        self, rule: BoundRule, low: Instant, high: Instant, budget: Budget
+    ) -> Iterator[_Base]:
+        zone = self.start.zone
+        walls = rule.times.starts(zone.wall_of(low) - _SLACK, zone.wall_of(high) + _SLACK, budget)
+        bases = (_Base(zone.instant_of(wall), wall, None) for wall in walls)
+        if not zone.is_fixed and rule.times.several_a_day:
+            bases = _in_order(bases)
+        for base in bases:
+            if rule.until is None or base.instant <= rule.until:
+                yield base
+
+
+def end_of(start: Instant, wall: WallTime, length: Duration, zone: Zone) -> Instant:
+    """Return where an instance ends: days are nominal, seconds exact (RFC 5545 section 3.3.6)."""
+    if length.days:
+        start = zone.instant_of(wall + length.days * DAY)
+    return start + length.seconds
+
+
+def _in_order(items: Iterable[_Timed]) -> Iterator[_Timed]:
+    """Yield items by instant; a gap or fold can only have moved them by less than the slack."""
+    waiting: list[tuple[Instant, int, _Timed]] = []
+    for order, item in enumerate(items):
+        heapq.heappush(waiting, (item[0], order, item))
+        while waiting[0][0] <= item[0] - _SLACK:
+            yield heapq.heappop(waiting)[2]
+    while waiting:
+        yield heapq.heappop(waiting)[2]
+
+
+def _start(item: Occurrence) -> Instant:
+    return item.start
+
+
+def _instant(item: _Base) -> Instant:
+    return item.instant
