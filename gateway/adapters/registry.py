@@ -1,0 +1,52 @@
+"""The registry of sources: an adapter is one file and one line here."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from gateway.adapters import ics
+from gateway.adapters._http import GuardedClient
+from gateway.errors import NotFound
+from gateway.model.connection import Connection
+from gateway.ports import Adapter, AdapterSpec, Clock
+
+Build = Callable[[Connection, bytes, GuardedClient, Clock], Adapter]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """One kind of source: what it can do, and how an adapter is made of a connection."""
+
+    spec: AdapterSpec
+    build: Build
+
+
+REGISTRATIONS: tuple[Registration, ...] = (Registration(spec=ics.SPEC, build=ics.build),)
+
+
+class Registry:
+    """All sources of this gateway (`Sources` of ports.py)."""
+
+    def __init__(
+        self,
+        client: GuardedClient,
+        clock: Clock,
+        registrations: Sequence[Registration] = REGISTRATIONS,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._by_provider = {entry.spec.provider: entry for entry in registrations}
+
+    def specs(self) -> Iterable[AdapterSpec]:
+        """Return what can be connected."""
+        return [entry.spec for entry in self._by_provider.values()]
+
+    def open(self, connection: Connection, secret: bytes) -> Adapter:
+        """Return an adapter for this connection; a bad address raises Unavailable."""
+        entry = self._by_provider.get(connection.provider)
+        if entry is None:
+            raise NotFound(f"source {connection.provider}")
+        return entry.build(connection, secret, self._client, self._clock)
+
+    async def close(self) -> None:
+        """Close what the adapters share."""
+        await self._client.close()

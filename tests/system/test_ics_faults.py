@@ -1,0 +1,381 @@
+"""A subscription under faults: health by the table of CONTRACT.md, the last good copy kept."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from gateway.services.freebusy import FreeBusyService
+
+from gateway.adapters._addresses import GuardOptions
+from gateway.adapters._http import GuardedClient
+from gateway.adapters.registry import Registry
+from gateway.errors import Conflict, Invalid, NotFound
+from gateway.freebusy.busytime import BusyPeriod
+from gateway.model.collection import Collection
+from gateway.model.connection import HealthState
+from gateway.model.principal import Owner
+from gateway.model.timerange import DAY, HOUR, MINUTE, TimeRange
+from gateway.sandbox.ics_server import Fault, IcsServer
+from gateway.services.connections import ConnectionService, ConnectionState
+from gateway.services.sync import Outcome, SyncService
+from gateway.services.sync_plan import RECHECK_AFTER
+from gateway.storage.cipher import KeyRing, new_key
+from gateway.storage.engine import SqlStore
+from tests.builders import an_owner
+from tests.conftest import START, FakeClock
+
+WEEK = TimeRange(START, START + 7 * DAY)
+WORKING, STALE, NO_ACCESS = HealthState.WORKING, HealthState.STALE, HealthState.NO_ACCESS
+
+
+@dataclass
+class World:
+    """A gateway's sync side beside a server of subscriptions."""
+
+    store: SqlStore
+    clock: FakeClock
+    server: IcsServer
+    owner: Owner
+    sync: SyncService
+    connections: ConnectionService
+    freebusy: FreeBusyService
+
+    def publish(self, *days: int, name: str = "work") -> None:
+        """Publish a calendar with an hour at noon on each of these days from now."""
+        events = "".join(
+            f"BEGIN:VEVENT\r\nUID:day{day}\r\nDTSTAMP:20261101T000000Z\r\nSUMMARY:Day {day}\r\n"
+            f"DTSTART:202611{24 + day:02d}T120000Z\r\nDTEND:202611{24 + day:02d}T130000Z\r\n"
+            "END:VEVENT\r\n"
+            for day in days
+        )
+        self.server.calendars[name] = (
+            f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\n{events}END:VCALENDAR\r\n"
+        ).encode()
+
+    def fail(self, **fault: object) -> None:
+        """Break the server's next answers."""
+        self.server.faults["work"] = Fault(**fault)  # type: ignore[arg-type]
+
+    async def connect(self) -> ConnectionState:
+        """Connect the calendar."""
+        return await self.connections.connect_ics(self.owner, self.server.url("work"))
+
+    async def tick(self, *, after: int = 60) -> Outcome:
+        """Let time pass and read once."""
+        self.clock.advance(after)
+        async with self.store.read() as tx:
+            (connection,) = await tx.connections.of_owner(self.owner.id)
+        outcomes: Sequence[Outcome] | None = await self.sync.tick(connection.id)
+        assert outcomes is not None
+        return outcomes[0]
+
+    async def calendar(self) -> Collection:
+        """Return the connected calendar."""
+        async with self.store.read() as tx:
+            (found,) = await tx.collections.of_owner(self.owner.id)
+        return found
+
+    async def state(self) -> HealthState:
+        """Return what visitors get."""
+        return (await self.calendar()).state(self.clock.now())
+
+    async def busy_days(self) -> list[int]:
+        """Return the days from the start on which the gateway says busy at noon."""
+        async with self.store.read() as tx:
+            collections = await tx.collections.of_owner(self.owner.id)
+        periods: Sequence[BusyPeriod] = await self.freebusy.busy(collections, WEEK)
+        return [(period.start - START) // DAY for period in periods]
+
+
+@pytest.fixture
+async def world(sqlite_store: SqlStore, clock: FakeClock) -> AsyncIterator[World]:
+    """Run the sync side over SQLite, with a server of subscriptions on loopback."""
+    client = GuardedClient(GuardOptions(allow_private=True), max_seconds=2)
+    cipher = KeyRing.from_text(new_key())
+    sources = Registry(client, clock)
+    sync = SyncService(sqlite_store, clock, sources, cipher)
+    async with sqlite_store.write() as tx:
+        owner = await tx.owners.add(an_owner(), "hash")
+    async with IcsServer() as server:
+        made = World(
+            store=sqlite_store,
+            clock=clock,
+            server=server,
+            owner=owner,
+            sync=sync,
+            connections=ConnectionService(sqlite_store, clock, sources, cipher, sync),
+            freebusy=FreeBusyService(sqlite_store, clock),
+        )
+        made.publish(1, 2, 3)
+        yield made
+        await client.close()
+
+
+async def test_a_connected_calendar_blocks_at_once(world: World) -> None:
+    """Connecting reads the calendar: its events are busy, it is selected and working."""
+    state = await world.connect()
+
+    assert [item.state for item in state.calendars] == [WORKING]
+    assert state.calendars[0].collection.selected
+    assert state.connection.account == "127.0.0.1"
+    assert await world.busy_days() == [1, 2, 3]
+
+
+async def test_a_change_upstream_moves_the_busy_time(world: World) -> None:
+    """A new event blocks after a tick; a deleted one no longer does (S01)."""
+    await world.connect()
+    world.publish(1, 2, 4)
+    outcome = await world.tick()
+
+    assert (outcome.changed, outcome.removed) == (1, 1)
+    assert await world.busy_days() == [1, 2, 4]
+
+
+async def test_the_only_event_can_be_deleted(world: World) -> None:
+    """Deleting the only event is looked at twice within one tick and then believed (S01)."""
+    world.publish(1)
+    await world.connect()
+    before = world.server.hits("work")
+    world.publish()
+    await world.tick()
+
+    assert await world.busy_days() == []
+    assert world.server.hits("work") == before + 2
+
+
+async def test_an_unchanged_calendar_is_asked_with_its_etag(world: World) -> None:
+    """The second read costs a 304 and changes nothing."""
+    await world.connect()
+    revision = (await world.calendar()).revision
+    outcome = await world.tick()
+
+    assert world.server.requests[-1] == ("work", 304)
+    assert (outcome.changed, outcome.removed) == (0, 0)
+    assert (await world.calendar()).revision == revision
+
+
+TRANSIENT = [
+    {"status": 500},
+    {"status": 503},
+    {"status": 429},
+    {"html": True},
+    {"truncate": 150},
+    {"cut": 100},
+    {"gzip_bomb": True},
+    {"redirect": "http://169.254.169.254/latest"},
+]
+
+
+@pytest.mark.parametrize("fault", TRANSIENT, ids=str)
+async def test_a_transient_failure_keeps_the_last_good_copy(
+    world: World, fault: dict[str, object]
+) -> None:
+    """The calendar becomes stale, its busy time stays, and one good read mends it."""
+    await world.connect()
+    world.fail(**fault)
+    outcome = await world.tick()
+    days, state = await world.busy_days(), await world.state()
+    world.server.faults.clear()
+    await world.tick()
+
+    assert outcome.error
+    assert (days, state) == ([1, 2, 3], STALE)
+    assert await world.state() is WORKING
+
+
+async def test_a_stale_subscription_is_borne_for_a_day(world: World) -> None:
+    """A subscription fails for just under 24 hours and is stale; then it is no access."""
+    await world.connect()
+    world.fail(status=503)
+    await world.tick()
+    await world.tick(after=24 * HOUR - 1)
+    almost = await world.state()
+    await world.tick(after=1)
+
+    assert almost is STALE
+    assert await world.state() is NO_ACCESS
+    assert await world.busy_days() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+async def test_a_denial_is_no_access_at_once(world: World, status: int) -> None:
+    """A refused sign-in, or a denial that a second try confirms, is a loss within one tick."""
+    await world.connect()
+    world.fail(status=status)
+    await world.tick()
+
+    assert await world.state() is NO_ACCESS
+    assert await world.busy_days() == [1, 2, 3]
+
+
+async def test_a_loss_is_not_undone_by_another_failure(world: World) -> None:
+    """A 503 after a confirmed 404 does not make the calendar merely stale again."""
+    await world.connect()
+    world.fail(status=404)
+    await world.tick()
+    world.fail(status=503)
+    await world.tick()
+
+    assert await world.state() is NO_ACCESS
+
+
+async def test_access_granted_again_mends_at_the_next_tick(world: World) -> None:
+    """After a loss one good read makes the calendar work, without a restart (S31)."""
+    state = await world.connect()
+    world.fail(status=403)
+    await world.tick()
+    world.server.faults.clear()
+    await world.connections.check(world.owner.id, state.connection.id)
+
+    assert await world.state() is WORKING
+
+
+async def test_removing_the_connection_frees_its_time(world: World) -> None:
+    """A removed subscription blocks nothing any more (S26, S31)."""
+    state = await world.connect()
+    await world.connections.remove(world.owner.id, state.connection.id)
+
+    assert await world.busy_days() == []
+    assert await world.connections.list(world.owner.id) == []
+
+
+async def test_an_empty_answer_is_not_believed_for_five_minutes(world: World) -> None:
+    """A sudden answer of "no events" frees nothing until it has lasted five minutes."""
+    await world.connect()
+    world.fail(empty=True)
+    first = await world.tick()
+    held = await world.busy_days()
+    await world.tick(after=RECHECK_AFTER - 1)
+    still_held = await world.busy_days()
+    await world.tick(after=1)
+
+    assert "disappeared" in first.error
+    assert held == still_held == [1, 2, 3]
+    assert await world.busy_days() == []
+    assert await world.state() is WORKING
+
+
+async def test_a_passing_empty_answer_leaves_no_trace(world: World) -> None:
+    """When the events are back within five minutes, nothing was ever free."""
+    await world.connect()
+    revision = (await world.calendar()).revision
+    world.fail(empty=True)
+    await world.tick()
+    world.server.faults.clear()
+    await world.tick()
+
+    assert await world.busy_days() == [1, 2, 3]
+    assert (await world.calendar()).revision == revision
+    assert await world.state() is WORKING
+
+
+async def test_going_down_and_coming_back_are_told_once(world: World) -> None:
+    """Five failures in a row are one line in the owner's trail, and the recovery is another."""
+    await world.connect()
+    world.fail(status=500)
+    for _ in range(5):
+        await world.tick()
+    world.server.faults.clear()
+    await world.tick()
+    async with world.store.read() as tx:
+        trail = [event for _, event, _ in await tx.notices.trail(world.owner.id)]
+
+    assert sorted(trail) == ["connection.added", "sync.failing", "sync.recovered"]
+
+
+async def test_a_connection_comes_due_after_its_poll_time(world: World) -> None:
+    """Within the poll time nothing is asked; after it the worker's loop reads again."""
+    await world.connect()
+    hits = world.server.hits("work")
+    world.clock.advance(59)
+    await world.sync.run_due()
+    early = world.server.hits("work")
+    world.clock.advance(1)
+    await world.sync.run_due()
+
+    assert (early, world.server.hits("work")) == (hits, hits + 1)
+
+
+async def test_a_wish_to_wait_is_obeyed(world: World) -> None:
+    """Retry-After moves the next read, ten minutes at most."""
+    await world.connect()
+    world.fail(status=503, retry_after="5000")
+    await world.tick()
+    hits = world.server.hits("work")
+    world.clock.advance(10 * MINUTE - 1)
+    await world.sync.run_due()
+    early = world.server.hits("work")
+    world.clock.advance(1)
+    await world.sync.run_due()
+
+    assert (early, world.server.hits("work")) == (hits, hits + 1)
+
+
+async def test_a_lease_keeps_other_nodes_away(world: World) -> None:
+    """While another node holds the lease, a tick does nothing and says so."""
+    state = await world.connect()
+    async with world.store.write() as tx:
+        lease = await tx.connections.lease(state.connection.id, "other", world.clock.now(), 60)
+
+    assert lease is not None
+    assert await world.sync.tick(state.connection.id) is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"status": 404}, "no longer at this address"),
+        ({"status": 401}, "sign-in"),
+        ({"html": True}, "web page"),
+        ({"truncate": 150}, "broke off"),
+    ],
+    ids=str,
+)
+async def test_what_cannot_be_read_is_not_connected(
+    world: World, fault: dict[str, object], words: str
+) -> None:
+    """An address that gives no calendar is refused with the reason and leaves nothing."""
+    world.fail(**fault)
+    with pytest.raises(Invalid) as refused:
+        await world.connect()
+
+    assert words in refused.value.fields["url"]
+    assert await world.connections.list(world.owner.id) == []
+
+
+@pytest.mark.parametrize("url", ["", "ftp://example.org/x.ics", "not a url", "http://"])
+async def test_what_is_no_address_is_not_connected(world: World, url: str) -> None:
+    """Text that is no web address is refused as the field it was typed into."""
+    with pytest.raises(Invalid) as refused:
+        await world.connections.connect_ics(world.owner, url)
+
+    assert list(refused.value.fields) == ["url"]
+
+
+async def test_the_same_address_is_connected_once(world: World) -> None:
+    """A second connection to the same calendar would block its time twice."""
+    await world.connect()
+    with pytest.raises(Conflict):
+        await world.connect()
+
+
+async def test_another_owners_connection_does_not_exist(world: World) -> None:
+    """Checking or removing somebody else's connection looks like a missing one."""
+    state = await world.connect()
+    with pytest.raises(NotFound):
+        await world.connections.check(world.owner.id + 1, state.connection.id)
+    with pytest.raises(NotFound):
+        await world.connections.remove(world.owner.id + 1, state.connection.id)
+
+
+async def test_the_address_is_kept_sealed(world: World, data_dir: Path) -> None:
+    """No file of the database holds the address, whose path and login are secrets."""
+    world.publish(1, name="canary-path")
+    url = world.server.url("canary-path").replace("//", "//jane:canary-pass@")
+    await world.connections.connect_ics(world.owner, url)
+    await world.tick()
+    stored = b"".join(path.read_bytes() for path in data_dir.iterdir())
+
+    assert b"day1" in stored
+    assert b"canary" not in stored
