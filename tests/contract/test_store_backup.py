@@ -173,7 +173,8 @@ async def test_a_rotated_key_opens_everything_alone(store, owner, tmp_path):
     await check_key(store, old)
     feed = Feed(
         id="fd_1", owner_id=owner.id, label="", visibility=Visibility.BUSY, calendars=(),
-        token_digest="d", token_sealed=old.seal(b"token", bound_to="feed.token_sealed:fd_1"), created_at=0,
+        token_digest="d", token_sealed=old.seal(b"token", bound_to="feed.token_sealed:fd_1"),
+        created_at=0,
     )  # fmt: skip
     async with store.write() as transaction:
         await transaction.feeds.add(feed)

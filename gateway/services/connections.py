@@ -1,0 +1,199 @@
+"""Connections: an owner's accounts at sources, proved by reading once before they are kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from gateway.errors import Conflict, Invalid, NotFound, UpstreamError
+from gateway.model.collection import Collection, Provider, Role
+from gateway.model.connection import Connection, HealthState
+from gateway.model.principal import Owner
+from gateway.model.zones import zone
+from gateway.ports import Cipher, Clock, Sources, Store, Transaction, UpstreamCalendar
+from gateway.services.index import basis_of
+from gateway.services.objects import adopt_default
+from gateway.services.sync import Outcome, SyncService, secret_of
+from gateway.services.tokens import new_id
+
+MAX_CONNECTIONS = 50
+MAX_NAME = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarState:
+    """A calendar of a connection, and what its health means now."""
+
+    collection: Collection
+    state: HealthState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionState:
+    """A connection with its calendars."""
+
+    connection: Connection
+    calendars: tuple[CalendarState, ...]
+
+
+class ConnectionService:
+    """Connects, lists, checks and removes sources."""
+
+    def __init__(
+        self, store: Store, clock: Clock, sources: Sources, cipher: Cipher, sync: SyncService
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._sources = sources
+        self._cipher = cipher
+        self._sync = sync
+
+    async def connect_ics(self, owner: Owner, url: str, *, name: str = "") -> ConnectionState:
+        """Subscribe to a calendar; an address that gives none is Invalid with the reason."""
+        address = url.strip()
+        if not address:
+            raise Invalid({"url": "Give the address of a calendar."})
+        connection = Connection(
+            id=new_id("cn_"),
+            owner_id=owner.id,
+            provider=Provider.ICS.value,
+            account=_host(address),
+            created_at=self._clock.now(),
+        )
+        await self._refuse_twice(owner.id, address)
+        found = await self._prove(connection, address)
+        await self._keep(owner, connection, address, found, name.strip())
+        await self._sync.tick(connection.id)
+        return await self._one(owner.id, connection.id)
+
+    async def list(self, owner_id: int) -> Sequence[ConnectionState]:
+        """Return the owner's connections with the health of each calendar."""
+        async with self._store.read() as tx:
+            connections = await tx.connections.of_owner(owner_id)
+            return [await self._state(tx, connection) for connection in connections]
+
+    async def check(self, owner_id: int, connection_id: str) -> ConnectionState:
+        """Read a connection now, whatever its turn ("Check now")."""
+        await self._one(owner_id, connection_id)
+        await self._sync.tick(connection_id)
+        return await self._one(owner_id, connection_id)
+
+    async def sync(
+        self, owner_id: int | None = None, *, full: bool = False
+    ) -> Sequence[tuple[Connection, Sequence[Outcome]]]:
+        """Read every connection, of one owner or of all, and tell what came of it."""
+        async with self._store.read() as tx:
+            connections = (
+                await tx.connections.all()
+                if owner_id is None
+                else await tx.connections.of_owner(owner_id)
+            )
+        return [
+            (connection, await self._sync.tick(connection.id, full=full) or ())
+            for connection in connections
+        ]
+
+    async def remove(self, owner_id: int, connection_id: str) -> None:
+        """Remove a connection and its calendars: with this transaction they block nothing."""
+        async with self._store.write(owner_id=owner_id) as tx:
+            connection = await tx.connections.get(connection_id)
+            if connection is None or connection.owner_id != owner_id:
+                raise NotFound("connection")
+            await tx.connections.remove(connection_id)
+            await tx.notices.record(
+                owner_id,
+                "connection.removed",
+                f"{connection.id}: {connection.provider}",
+                self._clock.now(),
+            )
+
+    async def _refuse_twice(self, owner_id: int, address: str) -> None:
+        async with self._store.read() as tx:
+            connections = await tx.connections.of_owner(owner_id)
+        if len(connections) >= MAX_CONNECTIONS:
+            raise Invalid({"url": f"There can be at most {MAX_CONNECTIONS} connections."})
+        for other in connections:
+            if other.provider != Provider.ICS or other.account != _host(address):
+                continue
+            known = self._cipher.open(other.secret, bound_to=secret_of(other.id))
+            if known.decode() == address:
+                raise Conflict("already_connected", "This calendar is connected already.")
+
+    async def _prove(self, connection: Connection, secret: str) -> Sequence[UpstreamCalendar]:
+        try:
+            adapter = self._sources.open(connection, secret.encode())
+            try:
+                return await adapter.calendars()
+            finally:
+                await adapter.close()
+        except UpstreamError as error:
+            raise Invalid({"url": error.detail}) from error
+
+    async def _keep(
+        self,
+        owner: Owner,
+        connection: Connection,
+        secret: str,
+        found: Sequence[UpstreamCalendar],
+        name: str,
+    ) -> None:
+        sealed = self._cipher.seal(secret.encode(), bound_to=secret_of(connection.id))
+        async with self._store.write(owner_id=owner.id) as tx:
+            await tx.connections.add(connection)
+            await tx.connections.set_secret(connection.id, sealed)
+            for calendar in found:
+                identifier = new_id("cal_")
+                made = await tx.collections.add(
+                    Collection(
+                        id=0,
+                        public_id=identifier,
+                        owner_id=owner.id,
+                        connection_id=connection.id,
+                        provider=Provider(connection.provider),
+                        upstream_id=calendar.upstream_id,
+                        name=identifier.replace("_", "-"),
+                        display_name=(name or calendar.name)[:MAX_NAME],
+                        color=calendar.color,
+                        time_zone=_zone_name(calendar) or owner.time_zone,
+                        role=Role(calendar.role),
+                        created_at=connection.created_at,
+                    )
+                )
+                await basis_of(tx, made, connection.created_at)
+                await adopt_default(tx, made)
+            await tx.notices.record(
+                owner.id,
+                "connection.added",
+                f"{connection.id}: {connection.provider}, {connection.account}",
+                connection.created_at,
+            )
+
+    async def _one(self, owner_id: int, connection_id: str) -> ConnectionState:
+        async with self._store.read() as tx:
+            connection = await tx.connections.get(connection_id)
+            if connection is None or connection.owner_id != owner_id:
+                raise NotFound("connection")
+            return await self._state(tx, connection)
+
+    async def _state(self, tx: Transaction, connection: Connection) -> ConnectionState:
+        now = self._clock.now()
+        collections = await tx.collections.of_connection(connection.id)
+        return ConnectionState(
+            connection=connection,
+            calendars=tuple(
+                CalendarState(collection=item, state=item.state(now)) for item in collections
+            ),
+        )
+
+
+def _zone_name(calendar: UpstreamCalendar) -> str:
+    """Return the zone a source names, if it is one."""
+    found = zone(calendar.time_zone) if calendar.time_zone else None
+    return calendar.time_zone if found is not None else ""
+
+
+def _host(address: str) -> str:
+    """Return what may be shown of an address: its host, never path or credentials."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""

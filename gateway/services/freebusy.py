@@ -1,0 +1,158 @@
+"""The one service behind every free/busy answer: calendars and a window in, busy time out.
+
+Inside the index's horizon an answer reads merged rows. What the index never stores (dense rules,
+windows beyond the horizon) is computed here within a bound; what is left at the bound counts as
+busy, never as free.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.errors import CalgateError
+from gateway.freebusy.blocking import blocking_periods
+from gateway.freebusy.busytime import BusyPeriod, BusyType, coalesce
+from gateway.model.collection import Collection, ObjectRecord
+from gateway.model.recurrence import ObjectTimes
+from gateway.model.timerange import TimeRange
+from gateway.ports import Clock, Store, Transaction
+from gateway.services.index import times_of, zone_key, zone_of
+
+MAX_PERIODS = 100_000
+"""How many occurrences one answer computes at most."""
+CACHED = 1000
+
+
+class FreeBusyService:
+    """Answers when somebody is busy."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._compiled: OrderedDict[_Key, ObjectTimes] = OrderedDict()
+        self._log = structlog.get_logger("gateway.freebusy")
+
+    async def selected(self, owner_id: int, *, tx: Transaction | None = None) -> list[Collection]:
+        """Return the owner's calendars that decide availability."""
+        if tx is None:
+            async with self._store.read() as own:
+                return await self.selected(owner_id, tx=own)
+        return [one for one in await tx.collections.of_owner(owner_id) if one.selected]
+
+    async def busy(
+        self,
+        collections: Sequence[Collection],
+        window: TimeRange,
+        *,
+        tx: Transaction | None = None,
+    ) -> list[BusyPeriod]:
+        """Return the merged busy time of the calendars, sorted, types apart, clipped."""
+        by_collection = await self.busy_by_collection(collections, window, tx=tx)
+        if len(by_collection) == 1:
+            return next(iter(by_collection.values()))
+        everything = [period for periods in by_collection.values() for period in periods]
+        return coalesce(everything, window)
+
+    async def busy_by_collection(
+        self,
+        collections: Sequence[Collection],
+        window: TimeRange,
+        *,
+        tx: Transaction | None = None,
+    ) -> dict[int, list[BusyPeriod]]:
+        """Return the busy time of each calendar by its id; `tx` answers from that transaction."""
+        if tx is None:
+            async with self._store.read() as own:
+                return await self.busy_by_collection(collections, window, tx=own)
+        ids = [collection.id for collection in collections]
+        indexed = await tx.index.busy(ids, window)
+        found = {identifier: list(periods) for identifier, periods in indexed.items()}
+        records = await tx.index.computed(ids, window)
+        if records:
+            computed = await self._compute(tx, records, collections, window)
+            for identifier, periods in computed.items():
+                found[identifier] = coalesce([*found[identifier], *periods], window)
+        return found
+
+    async def _compute(
+        self,
+        tx: Transaction,
+        records: Sequence[ObjectRecord],
+        collections: Sequence[Collection],
+        window: TimeRange,
+    ) -> dict[int, list[BusyPeriod]]:
+        addresses = {
+            owner_id: owner.email.lower() if (owner := await tx.owners.get(owner_id)) else ""
+            for owner_id in {collection.owner_id for collection in collections}
+        }
+        by_id = {collection.id: collection for collection in collections}
+        tasks = [
+            _Task(
+                key=_Key(record.id, record.revision, zone_key(by_id[record.collection_id])),
+                record=record,
+                collection=by_id[record.collection_id],
+                address=addresses[by_id[record.collection_id].owner_id],
+            )
+            for record in records
+        ]
+        known = {task.key: self._compiled.get(task.key) for task in tasks}
+        computed = await asyncio.to_thread(_compute_all, tasks, known, window)
+        for key, times in computed.compiled.items():
+            self._compiled[key] = times
+        while len(self._compiled) > CACHED:
+            self._compiled.popitem(last=False)
+        if computed.cut:
+            self._log.warning("freebusy.bounded", objects=len(records), window=window.seconds)
+        return computed.periods
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    object_id: int
+    revision: int
+    zone: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    key: _Key
+    record: ObjectRecord
+    collection: Collection
+    address: str
+
+
+@dataclass(slots=True)
+class _Computed:
+    periods: dict[int, list[BusyPeriod]]
+    compiled: dict[_Key, ObjectTimes]
+    cut: bool = False
+
+
+def _compute_all(
+    tasks: Sequence[_Task], known: Mapping[_Key, ObjectTimes | None], window: TimeRange
+) -> _Computed:
+    """Expand the objects in a thread; where one cannot be told, or too many are, all is busy."""
+    done = _Computed({}, {})
+    everything = BusyPeriod(window.start, window.end, BusyType.BUSY)
+    left = MAX_PERIODS
+    for task in tasks:
+        periods = done.periods.setdefault(task.collection.id, [])
+        if left <= 0:
+            done.cut = True
+            periods.append(everything)
+            continue
+        try:
+            times = known[task.key] or times_of(task.record.data, zone_of(task.collection))
+            occurrences = times.occurrences(window)
+            found = blocking_periods(occurrences, task.collection.rules, address=task.address)
+        except CalgateError:
+            done.cut = True
+            periods.append(everything)
+            continue
+        done.compiled[task.key] = times
+        left -= len(found)
+        periods.extend(found)
+    return done

@@ -1,0 +1,337 @@
+"""Calendar object resources and calendars: put, remove, list, with preconditions and the index.
+
+Law: an object and its times are written in one transaction; nothing that was refused leaves a trace.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Collection as Container
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gateway.errors import Condition, Conflict, Forbidden, NotFound, Refused, StaleETag
+from gateway.model.collection import BusyRules, Collection, ObjectRecord
+from gateway.model.connection import Health
+from gateway.model.objects import check_object, read_one
+from gateway.model.principal import Owner
+from gateway.model.recurrence import ObjectTimes, compile_object
+from gateway.model.timerange import Instant
+from gateway.ports import Clock, Store, Transaction
+from gateway.services.index import basis_of, entry_of, rebuild_in, zone_key, zone_of
+from gateway.services.tokens import new_id
+
+HEAVY = 64 * 1024
+"""Bytes of iCalendar from which reading leaves the event loop."""
+BATCH = 200
+MAX_NAME = 255
+ANY = "*"
+
+Tags = str | Container[str] | None
+"""What If-Match or If-None-Match carried: `*`, one entity tag, several, or nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutResult:
+    """What a PUT did."""
+
+    created: bool
+    etag: str
+    record: ObjectRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """An object that was read and compiled, ready to be written; `zone` is what it was read in."""
+
+    uid: str
+    component: str
+    etag: str
+    data: bytes
+    times: ObjectTimes
+    zone: tuple[str, str]
+
+    async def write(
+        self, tx: Transaction, collection: Collection, *, name: str, now: Instant
+    ) -> ObjectRecord:
+        """Write the object and its times; `collection` is as this transaction reads it."""
+        times = self.times
+        if self.zone != zone_key(collection):
+            times = prepare(self.data, collection, lenient=True).times
+        record = await tx.objects.put(
+            ObjectRecord(
+                id=0,
+                collection_id=collection.id,
+                name=name,
+                uid=self.uid,
+                component=self.component,
+                etag=self.etag,
+                data=self.data,
+                revision=0,
+                created_at=now,
+                modified_at=now,
+            )
+        )
+        basis = await basis_of(tx, collection, now)
+        # A series is expanded over the whole horizon: milliseconds, but not on the loop.
+        entry = (
+            await asyncio.to_thread(entry_of, times, basis)
+            if times.recurring
+            else (entry_of(times, basis))
+        )
+        await tx.index.put(collection.id, record.id, entry)
+        return record
+
+
+def prepare(
+    data: bytes, collection: Collection, *, etag: str = "", lenient: bool = False
+) -> Prepared:
+    """Read and compile one object for a calendar; raise Refused where a rule forbids it.
+
+    Strict for what a client PUTs, lenient for what comes from a source or a file.
+    """
+    found = read_one(data) if lenient else check_object(data)
+    return Prepared(
+        uid=found.uid,
+        component=found.component,
+        etag=etag or etag_of(data),
+        data=data,
+        times=compile_object(found, zone_of(collection), lenient=lenient),
+        zone=zone_key(collection),
+    )
+
+
+async def prepare_off_loop(data: bytes, collection: Collection, *, lenient: bool) -> Prepared:
+    """Prepare in a thread what would hold up the loop."""
+    if len(data) < HEAVY:
+        return prepare(data, collection, lenient=lenient)
+    return await asyncio.to_thread(prepare, data, collection, lenient=lenient)
+
+
+def etag_of(data: bytes) -> str:
+    """Return the strong entity tag of these bytes, quoted (RFC 9110 section 8.8.3)."""
+    return f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+
+
+class ObjectService:
+    """Changes calendars and what is in them."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    # --- objects
+
+    async def get(self, collection: Collection, name: str) -> ObjectRecord:
+        """Return an object, or raise NotFound."""
+        async with self._store.read() as tx:
+            record = await tx.objects.get(collection.id, name)
+        if record is None:
+            raise NotFound("object")
+        return record
+
+    async def list(self, collection: Collection) -> Sequence[ObjectRecord]:
+        """Return every object of a calendar."""
+        async with self._store.read() as tx:
+            return await tx.objects.list(collection.id)
+
+    async def put(
+        self,
+        owner: Owner,
+        collection: Collection,
+        name: str,
+        data: bytes,
+        *,
+        if_match: Tags = None,
+        if_none_match: Tags | bool = None,
+    ) -> PutResult:
+        """Store an object under a name (RFC 4791 section 5.3.2).
+
+        Preconditions are looked at in the transaction that writes; it holds the owner's lock, so a
+        booking that is being claimed sees the object or is seen by it.
+        """
+        _assert_writable(collection)
+        _assert_name(name)
+        prepared = await prepare_off_loop(data, collection, lenient=False)
+        _assert_component(collection, prepared)
+        unwanted = ANY if if_none_match is True else if_none_match or None
+        async with self._store.write(owner_id=owner.id) as tx:
+            current = await _current(tx, collection)
+            stored = await tx.objects.get(collection.id, name)
+            _assert_tags(stored, if_match, unwanted)
+            if stored is not None and stored.uid != prepared.uid:
+                # RFC 4791 section 5.3.2.1: an overwritten resource keeps its UID.
+                raise Refused(
+                    Condition.NO_UID_CONFLICT, "This resource has another UID.", href=name
+                )
+            record = await prepared.write(tx, current, name=name, now=self._clock.now())
+        return PutResult(created=stored is None, etag=record.etag, record=record)
+
+    async def put_many(
+        self, owner: Owner, collection: Collection, items: Sequence[tuple[str, bytes]]
+    ) -> Sequence[ObjectRecord]:
+        """Store many objects in one transaction, read leniently; any refusal undoes all of them."""
+        prepared = await asyncio.to_thread(_prepare_all, items, collection)
+        async with self._store.write(owner_id=owner.id) as tx:
+            current = await _current(tx, collection)
+            now = self._clock.now()
+            return [await item.write(tx, current, name=name, now=now) for name, item in prepared]
+
+    async def remove(
+        self, owner: Owner, collection: Collection, name: str, *, if_match: Tags = None
+    ) -> None:
+        """Remove an object; what is not there is NotFound."""
+        _assert_writable(collection)
+        async with self._store.write(owner_id=owner.id) as tx:
+            stored = await tx.objects.get(collection.id, name)
+            if stored is None and if_match is None:
+                raise NotFound("object")
+            _assert_tags(stored, if_match, None)
+            if stored is not None:
+                await discard(tx, stored, self._clock.now())
+
+    # --- calendars
+
+    async def create_collection(
+        self,
+        owner: Owner,
+        *,
+        name: str = "",
+        display_name: str = "",
+        description: str = "",
+        color: str = "",
+        order: int = 0,
+        time_zone: str = "",
+        time_zone_ics: str = "",
+        components: frozenset[str] = frozenset({"VEVENT"}),
+        selected: bool = True,
+        dead_properties: dict[str, str] | None = None,
+    ) -> Collection:
+        """Make a local calendar; it becomes the default if there is none (CONTRACT.md)."""
+        public_id = new_id("cal_")
+        wanted = Collection(
+            id=0,
+            public_id=public_id,
+            owner_id=owner.id,
+            name=name or public_id,
+            display_name=display_name,
+            description=description,
+            color=color,
+            order=order,
+            time_zone=time_zone or ("" if time_zone_ics else owner.time_zone),
+            time_zone_ics=time_zone_ics,
+            components=components,
+            selected=selected,
+            health=Health(last_success_at=self._clock.now()),
+            created_at=self._clock.now(),
+        )
+        _assert_name(wanted.name)
+        async with self._store.write(owner_id=owner.id) as tx:
+            collection = await tx.collections.add(wanted)
+            for key, xml in (dead_properties or {}).items():
+                await tx.collections.set_dead_property(collection.id, key, xml)
+            await basis_of(tx, collection, self._clock.now())
+            await adopt_default(tx, collection)
+        return collection
+
+    async def update_collection(self, owner: Owner, collection: Collection) -> Collection:
+        """Save a calendar's properties and rules; a new zone or rule builds its index anew."""
+        async with self._store.write(owner_id=owner.id) as tx:
+            before = await _current(tx, collection)
+            if before.owner_id != owner.id:
+                raise NotFound("calendar")
+            await tx.collections.update(collection)
+            await tx.collections.set_rules(collection.id, collection.rules)
+            if (before.rules, *zone_key(before)) != (collection.rules, *zone_key(collection)):
+                await rebuild_in(tx, collection, self._clock.now())
+            return await _current(tx, collection)
+
+    async def set_rules(self, owner: Owner, collection: Collection, rules: BusyRules) -> Collection:
+        """Say which events of a calendar block."""
+        return await self.update_collection(owner, replace(collection, rules=rules))
+
+    async def set_default(self, owner: Owner, collection: Collection | None) -> None:
+        """Choose the calendar bookings are written to, or none: then the owner is offline."""
+        if collection is not None and not collection.is_writable:
+            raise Forbidden("read_only_calendar", "Bookings cannot be written to this calendar.")
+        async with self._store.write(owner_id=owner.id) as tx:
+            if collection is not None and (await _current(tx, collection)).owner_id != owner.id:
+                raise NotFound("calendar")
+            await tx.owners.set_default(owner.id, collection.id if collection else None)
+
+    async def remove_collection(self, owner: Owner, collection: Collection) -> None:
+        """Remove a local calendar with all that is in it."""
+        _assert_writable(collection)
+        async with self._store.write(owner_id=owner.id) as tx:
+            if (await _current(tx, collection)).owner_id != owner.id:
+                raise NotFound("calendar")
+            await tx.collections.remove(collection.id)
+
+
+async def discard(tx: Transaction, record: ObjectRecord, now: Instant) -> None:
+    """Remove an object and its times inside a transaction."""
+    await tx.index.remove(record.collection_id, record.id)
+    await tx.objects.remove(record.collection_id, record.name, now)
+
+
+async def adopt_default(tx: Transaction, collection: Collection) -> None:
+    """Make a writable calendar the default of an owner who has none."""
+    owner = await tx.owners.get(collection.owner_id)
+    if owner is not None and owner.default_collection_id is None and collection.is_writable:
+        await tx.owners.set_default(owner.id, collection.id)
+
+
+async def _current(tx: Transaction, collection: Collection) -> Collection:
+    found = await tx.collections.get(collection.id)
+    if found is None:
+        raise NotFound("calendar")
+    return found
+
+
+def _prepare_all(
+    items: Sequence[tuple[str, bytes]], collection: Collection
+) -> list[tuple[str, Prepared]]:
+    return [(name, prepare(data, collection, lenient=True)) for name, data in items]
+
+
+def _assert_writable(collection: Collection) -> None:
+    if not collection.is_local:
+        raise Forbidden(
+            "read_only_calendar", "This calendar belongs to a provider; change it there."
+        )
+
+
+def _assert_name(name: str) -> None:
+    if not 0 < len(name) <= MAX_NAME or name in (".", "..") or "/" in name or not _plain(name):
+        raise Conflict("bad_name", f"A name has 1 to {MAX_NAME} characters and no slash.")
+
+
+def _plain(name: str) -> bool:
+    return not any(
+        character < " " or character == "\x7f" or "\ud800" <= character <= "\udfff"
+        for character in name
+    )
+
+
+def _assert_component(collection: Collection, prepared: Prepared) -> None:
+    if prepared.component not in collection.components:
+        raise Refused(
+            Condition.SUPPORTED_CALENDAR_COMPONENT,
+            f"This calendar takes no {prepared.component}.",
+        )
+
+
+def _assert_tags(stored: ObjectRecord | None, wanted: Tags, unwanted: Tags) -> None:
+    """Raise StaleETag unless If-Match and If-None-Match hold (RFC 9110 section 13.1)."""
+    current = stored.etag if stored else None
+    if wanted is not None and not _matches(wanted, current):
+        raise StaleETag(current)
+    if unwanted is not None and _matches(unwanted, current):
+        raise StaleETag(current)
+
+
+def _matches(tags: str | Container[str], current: str | None) -> bool:
+    if current is None:
+        return False
+    if isinstance(tags, str):
+        return tags in (ANY, current)
+    return ANY in tags or current in tags

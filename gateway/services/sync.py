@@ -1,0 +1,372 @@
+"""The sync tick: read one connection's calendars, decide by sync_plan, apply in one transaction.
+
+Law: a tick holds its connection's lease from the first request to the commit, and the commit looks
+at the lease once more. Until it commits, every answer is given from the last good copy.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from gateway.errors import (
+    AccessLost,
+    CalgateError,
+    SignInNeeded,
+    Unavailable,
+    UpstreamError,
+)
+from gateway.model.collection import Collection
+from gateway.model.connection import Connection, Failure, Health
+from gateway.model.timerange import DAY, MINUTE, TimeRange
+from gateway.ports import (
+    Adapter,
+    Cipher,
+    Clock,
+    Lease,
+    Sources,
+    Store,
+    Transaction,
+)
+from gateway.services.objects import Prepared, discard, prepare
+from gateway.services.sync_plan import (
+    RECHECK_AFTER,
+    Bookmark,
+    Plan,
+    Staging,
+    Suspicion,
+    Verdict,
+    judge,
+    plan,
+)
+
+LEASE_SECONDS = 10 * MINUTE
+JUDGED_AHEAD = 400 * DAY
+"""How far ahead busy time counts when a loss is judged: the horizon of the index."""
+AT_ONCE = 8
+HELD = (
+    "More than half of the calendar disappeared at the source; "
+    "it is read again before this is believed."
+)
+
+FAILURES: dict[type[UpstreamError], Failure] = {
+    Unavailable: Failure.UNAVAILABLE,
+    SignInNeeded: Failure.SIGN_IN_NEEDED,
+    AccessLost: Failure.ACCESS_LOST,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a tick did with one calendar; `error` is a sentence when it failed."""
+
+    collection: Collection
+    changed: int = 0
+    removed: int = 0
+    error: str = ""
+    notes: tuple[str, ...] = ()
+    retry_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """What a read comes to: the plan, its objects ready to write, the bookmarks around it."""
+
+    made: Plan
+    prepared: dict[str, Prepared]
+    before: Bookmark
+    after: Bookmark
+
+
+def secret_of(connection_id: str) -> str:
+    """Return what a connection's sealed secret is bound to."""
+    return f"connection.secret:{connection_id}"
+
+
+class SyncService:
+    """Keeps the copies of connected calendars fresh."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        sources: Sources,
+        cipher: Cipher,
+        *,
+        node: str = "node",
+        poll_seconds: int = 60,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._sources = sources
+        self._cipher = cipher
+        self._node = node
+        self._poll_seconds = poll_seconds
+        self._log = structlog.get_logger("gateway.sync")
+
+    async def run_due(self) -> bool:
+        """Tick every connection whose time has come (a loop of the worker)."""
+        async with self._store.read() as tx:
+            due = await tx.connections.due(self._clock.now())
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(connection_id: str) -> None:
+            async with gate:
+                await self.tick(connection_id)
+
+        results = await asyncio.gather(*map(one, due), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return False
+
+    async def tick(self, connection_id: str, *, full: bool = False) -> Sequence[Outcome] | None:
+        """Read one connection now; None when another node is reading it or it is gone.
+
+        `full` forgets the cursors, so that everything is compared anew.
+        """
+        now = self._clock.now()
+        async with self._store.write() as tx:
+            lease = await tx.connections.lease(connection_id, self._node, now, LEASE_SECONDS)
+            connection = await tx.connections.get(connection_id)
+            collections = await tx.collections.of_connection(connection_id)
+        if lease is None or connection is None:
+            return None
+        outcomes: list[Outcome] = []
+        try:
+            outcomes = await self._read_all(connection, collections, lease, full=full)
+        except _LostError:
+            return None
+        finally:
+            async with self._store.write() as tx:
+                await tx.connections.release(lease, self._clock.now() + self._wait(outcomes))
+        return outcomes
+
+    def _wait(self, outcomes: Sequence[Outcome]) -> int:
+        asked = [outcome.retry_after for outcome in outcomes if outcome.retry_after]
+        return max([self._poll_seconds, *asked])
+
+    async def _read_all(
+        self,
+        connection: Connection,
+        collections: Sequence[Collection],
+        lease: Lease,
+        *,
+        full: bool,
+    ) -> list[Outcome]:
+        try:
+            secret = self._cipher.open(connection.secret, bound_to=secret_of(connection.id))
+            adapter = self._sources.open(connection, secret)
+        except CalgateError as error:
+            failed = _as_upstream(error)
+            return [await self._failed(item, failed, lease) for item in collections]
+        try:
+            return [
+                await self._read_one(adapter, collection, lease, full=full)
+                for collection in collections
+            ]
+        finally:
+            await adapter.close()
+
+    async def _read_one(
+        self, adapter: Adapter, collection: Collection, lease: Lease, *, full: bool
+    ) -> Outcome:
+        try:
+            try:
+                return await self._sync(adapter, collection, lease, full=full)
+            except AccessLost as error:
+                # "No" counts once a second try has confirmed it (CONTRACT.md).
+                await self._failed(collection, error, lease)
+                collection = await self._again(collection)
+                return await self._sync(adapter, collection, lease, full=full)
+        except UpstreamError as error:
+            return await self._failed(collection, error, lease)
+        except (CalgateError, _LostError):
+            raise  # ours, not the source's: the store is overloaded, the lease is lost
+        except Exception as error:  # noqa: BLE001 - whatever an adapter does, it costs its own calendar only
+            self._log.error("sync.bug", calendar=collection.public_id, exc_info=error)
+            odd = Unavailable("The source's answer could not be understood.")
+            return await self._failed(collection, odd, lease)
+
+    async def _again(self, collection: Collection) -> Collection:
+        async with self._store.read() as tx:
+            return await tx.collections.get(collection.id) or collection
+
+    async def _sync(
+        self, adapter: Adapter, collection: Collection, lease: Lease, *, full: bool
+    ) -> Outcome:
+        async with self._store.read() as tx:
+            bookmark = Bookmark.decode(await tx.connections.cursor(collection.id))
+        if full:
+            bookmark = replace(bookmark, cursor="")
+        outcome, verdict, made = await self._attempt(adapter, collection, lease, bookmark)
+        if verdict is Verdict.LOOK_AGAIN:
+            # A small loss: what a second read shows too is believed at once.
+            since = self._clock.now() - RECHECK_AFTER
+            seen = Suspicion(fingerprint=made.fingerprint, since=since)
+            again = replace(bookmark, suspicion=seen)
+            outcome, verdict, made = await self._attempt(adapter, collection, lease, again)
+        if verdict is not Verdict.APPLY:
+            await self._suspect(collection, lease, bookmark, made)
+            raise Unavailable(HELD)
+        return outcome
+
+    async def _attempt(
+        self, adapter: Adapter, collection: Collection, lease: Lease, bookmark: Bookmark
+    ) -> tuple[Outcome, Verdict, Plan]:
+        staging = Staging()
+        async for page in adapter.changes(collection.upstream_id, bookmark.cursor):
+            staging.add(page)
+        last = staging.finish()
+        following = Bookmark(cursor=last.cursor or "")
+        made = Plan(puts={}, removes=(), changed=())
+        prepared: dict[str, Prepared] = {}
+        if not last.unchanged:
+            async with self._store.read() as tx:
+                stored = {
+                    record.name: record.etag.strip('"')
+                    for record in await tx.objects.headers(collection.id)
+                }
+            made = plan(staging, stored)
+            prepared, notes = await asyncio.to_thread(_prepare_all, made, collection)
+            staging.notes += notes
+        try:
+            await self._apply(
+                collection,
+                lease,
+                _Step(made=made, prepared=prepared, before=bookmark, after=following),
+            )
+        except _DoubtError as doubt:
+            return Outcome(collection=collection), doubt.verdict, made
+        outcome = Outcome(
+            collection=collection,
+            changed=len(prepared),
+            removed=len(made.removes),
+            notes=tuple(staging.notes),
+        )
+        return outcome, Verdict.APPLY, made
+
+    async def _apply(
+        self,
+        collection: Collection,
+        lease: Lease,
+        step: _Step,
+    ) -> None:
+        """Write a plan with its cursor and the health, or raise _DoubtError and write nothing."""
+        now = self._clock.now()
+        async with self._store.write(owner_id=collection.owner_id) as tx:
+            await _check_lease(tx, lease)
+            current = await tx.collections.get(collection.id)
+            if current is None:
+                raise _LostError
+            verdict = await self._write(tx, current, step)
+            if verdict is not Verdict.APPLY:
+                raise _DoubtError(verdict)
+            if step.after != step.before:
+                await tx.connections.set_cursor(collection.id, step.after.encode())
+            await self._set_health(tx, current, current.health.succeeded(now))
+
+    async def _write(self, tx: Transaction, collection: Collection, step: _Step) -> Verdict:
+        made, prepared = step.made, step.prepared
+        if not made.removes and not prepared:
+            return Verdict.APPLY
+        now, risky = self._clock.now(), bool(made.removes or made.changed)
+        window = TimeRange(now, now + JUDGED_AHEAD)
+        stored = await tx.objects.count(collection.id) if risky else 0
+        before = (await tx.index.busy([collection.id], window))[collection.id] if risky else ()
+        for name in made.removes:
+            record = await tx.objects.get(collection.id, name)
+            if record is not None:
+                await discard(tx, record, now)
+        for name, item in prepared.items():
+            await item.write(tx, collection, name=name, now=now)
+        if not risky:
+            return Verdict.APPLY
+        after = (await tx.index.busy([collection.id], window))[collection.id]
+        return judge(
+            made,
+            stored=stored,
+            before=before,
+            after=after,
+            suspicion=step.before.suspicion,
+            now=now,
+        )
+
+    async def _suspect(
+        self, collection: Collection, lease: Lease, bookmark: Bookmark, made: Plan
+    ) -> None:
+        """Remember since when a loss is seen; the cursor stays, so the next tick sees it again."""
+        if bookmark.suspicion and bookmark.suspicion.fingerprint == made.fingerprint:
+            return
+        seen = Suspicion(fingerprint=made.fingerprint, since=self._clock.now())
+        async with self._store.write() as tx:
+            await _check_lease(tx, lease)
+            held = replace(bookmark, suspicion=seen)
+            await tx.connections.set_cursor(collection.id, held.encode())
+
+    async def _failed(self, collection: Collection, error: UpstreamError, lease: Lease) -> Outcome:
+        kind = next(kind for cls, kind in FAILURES.items() if isinstance(error, cls))
+        async with self._store.write() as tx:
+            await _check_lease(tx, lease)
+            current = await tx.collections.get(collection.id)
+            if current is not None:
+                health = current.health.failed(kind, error.detail, self._clock.now())
+                await self._set_health(tx, current, health)
+        return Outcome(
+            collection=current or collection, error=error.detail, retry_after=error.retry_after
+        )
+
+    async def _set_health(self, tx: Transaction, collection: Collection, health: Health) -> None:
+        """Store a health; going down and coming back are told once, in the log and to the owner."""
+        if health.failure is not collection.health.failure:
+            event = "sync.recovered" if health.failure is None else "sync.failing"
+            self._log.info(
+                event,
+                calendar=collection.public_id,
+                provider=collection.provider.value,
+                failure=health.failure.value if health.failure else "",
+            )
+            await tx.notices.record(
+                collection.owner_id,
+                event,
+                f"{collection.public_id}: {health.detail}",
+                self._clock.now(),
+            )
+        await tx.collections.set_health(collection.id, health)
+
+
+class _LostError(Exception):
+    """Another node has the lease, or the calendar was removed: this tick must write nothing."""
+
+
+class _DoubtError(Exception):
+    """Rolls a transaction back whose result is not believed."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.value)
+        self.verdict = verdict
+
+
+async def _check_lease(tx: Transaction, lease: Lease) -> None:
+    if not await tx.connections.holds(lease):
+        raise _LostError
+
+
+def _prepare_all(made: Plan, collection: Collection) -> tuple[dict[str, Prepared], list[str]]:
+    """Read and compile what is to be written; what cannot be read stays as it was, with a note."""
+    prepared: dict[str, Prepared] = {}
+    notes: list[str] = []
+    for name, item in made.puts.items():
+        assert item.data is not None, "a plan puts only what has data"
+        try:
+            prepared[name] = prepare(item.data, collection, etag=f'"{item.etag}"', lenient=True)
+        except CalgateError as error:
+            notes.append(f"An event was left as it was: {error}")
+    return prepared, notes
+
+
+def _as_upstream(error: CalgateError) -> UpstreamError:
+    if isinstance(error, UpstreamError):
+        return error
+    return SignInNeeded("The stored credentials of this connection cannot be read.")
