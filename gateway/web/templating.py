@@ -1,0 +1,100 @@
+"""Pages from templates: everything escaped, every text translated, an unknown name an error."""
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from aiohttp import web
+from babel import Locale
+from babel.dates import format_date, format_datetime, format_time
+
+from gateway.model.timerange import Instant
+from gateway.model.zones import UTC, Zone, zone
+from gateway.web.i18n import LOCALES, catalogue
+from gateway.web.keys import LOCALE, OWNER, SESSION
+
+FOLDER = Path(__file__).parent / "templates"
+_current: ContextVar[str] = ContextVar("locale", default="en")
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """Return the one environment of all pages."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.install_gettext_callables(  # type: ignore[attr-defined]  # added by the i18n extension
+        lambda text: catalogue(_current.get()).gettext(text),
+        lambda one, many, n: catalogue(_current.get()).ngettext(one, many, n),
+        newstyle=True,
+    )
+    made.filters["day"] = day
+    made.filters["clock"] = clock
+    made.filters["moment"] = moment
+    return made
+
+
+def page(
+    request: web.Request,
+    name: str,
+    facts: Mapping[str, Any] | None = None,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    """Render a page in the reader's language."""
+    locale = request[LOCALE]
+    token = _current.set(locale)
+    try:
+        text = (
+            environment()
+            .get_template(name)
+            .render(
+                locale=locale,
+                locales=LOCALES,
+                path=request.path,
+                owner=request.get(OWNER),
+                csrf=request[SESSION].csrf if SESSION in request else "",
+                **(facts or {}),
+            )
+        )
+    finally:
+        _current.reset(token)
+    return web.Response(
+        status=status, text=text, content_type="text/html", charset="utf-8", headers=headers
+    )
+
+
+def zone_or_utc(name: str) -> Zone:
+    """Return a zone by name; UTC for one that is not there any more."""
+    return zone(name) or UTC
+
+
+def local(instant: Instant, zone_name: str) -> datetime:
+    """Return the wall-clock time of an instant in a zone."""
+    return zone_or_utc(zone_name).to_local(instant)
+
+
+def day(value: Instant | date, zone_name: str = "UTC", form: str = "full") -> str:
+    """Format a day as the reader writes it."""
+    shown = local(value, zone_name) if isinstance(value, int) else value
+    return format_date(shown, form, locale=Locale.parse(_current.get()))
+
+
+def clock(value: Instant, zone_name: str = "UTC") -> str:
+    """Format a time of day as the reader writes it."""
+    return format_time(local(value, zone_name), "short", locale=Locale.parse(_current.get()))
+
+
+def moment(value: Instant, zone_name: str = "UTC") -> str:
+    """Format a day and time of day as the reader writes them."""
+    return format_datetime(local(value, zone_name), "medium", locale=Locale.parse(_current.get()))
