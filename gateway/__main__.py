@@ -1,0 +1,5 @@
+"""`python -m gateway` is `calgate`."""
+
+from gateway.cli import main
+
+main()
