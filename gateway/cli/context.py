@@ -35,15 +35,23 @@ class Context:
 
     def run(self, work: Callable[[Gateway], Awaitable[T]]) -> T:
         """Open the gateway for one piece of work; a domain error ends it with its sentence."""
-        config = self.config()
-        configure_logging(json=False, level="WARNING")
 
-        async def opened() -> T:
+        async def opened(config: Config) -> T:
             async with open_gateway(config) as gateway:
                 return await work(gateway)
 
+        return self.run_plain(opened)
+
+    def run_plain(self, work: Callable[[Config], Awaitable[T]]) -> T:
+        """Do work that needs no open gateway; a domain error ends it with its sentence."""
+        config = self.config()
+        configure_logging(json=False, level="WARNING")
+
+        async def awaited() -> T:
+            return await work(config)
+
         try:
-            return asyncio.run(opened())
+            return asyncio.run(awaited())
         except (CalgateError, InvalidConfig) as error:
             fail(str(error))
 

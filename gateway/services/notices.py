@@ -8,7 +8,7 @@ from gateway.model.itip import Meeting, Participant, cancel, request
 from gateway.model.page import SchedulingPage
 from gateway.model.principal import Owner
 from gateway.model.timerange import DAY, Instant
-from gateway.ports import Cipher, Clock, Store, Transaction
+from gateway.ports import Cipher, Transaction
 from gateway.services.circumstances import cause_of, names
 from gateway.services.letters import (
     Attempts,
@@ -248,23 +248,6 @@ class Notices:
             reply_to=given.booking.email,
         )
         await self._postbox.post(tx, letter, now)
-
-
-class NoticeService:
-    """The same for callers that have no transaction open: a calendar came back."""
-
-    def __init__(self, store: Store, clock: Clock, notices: Notices) -> None:
-        self._store = store
-        self._clock = clock
-        self._notices = notices
-
-    async def calendar_works(self, collection_id: int) -> None:
-        """Tell the owner, if the calendar's loss was told."""
-        async with self._store.write() as tx:
-            calendar = await tx.collections.get(collection_id)
-            owner = await tx.owners.get(calendar.owner_id) if calendar else None
-            if calendar is not None and owner is not None:
-                await self._notices.calendar_back(tx, owner, calendar, self._clock.now())
 
 
 def meeting_of(booking: Booking, page: SchedulingPage, owner: Owner) -> Meeting:

@@ -29,6 +29,7 @@ from gateway.ports import (
     Store,
     Transaction,
 )
+from gateway.services.notices import Notices
 from gateway.services.objects import Prepared, discard, prepare
 from gateway.services.sync_plan import (
     RECHECK_AFTER,
@@ -96,6 +97,7 @@ class SyncService:
         *,
         node: str = "node",
         poll_seconds: int = 60,
+        notices: Notices | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -103,6 +105,7 @@ class SyncService:
         self._cipher = cipher
         self._node = node
         self._poll_seconds = poll_seconds
+        self._notices = notices
         self._log = structlog.get_logger("gateway.sync")
 
     async def run_due(self) -> bool:
@@ -334,6 +337,10 @@ class SyncService:
                 self._clock.now(),
             )
         await tx.collections.set_health(collection.id, health)
+        owner = await tx.owners.get(collection.owner_id)
+        if self._notices is not None and owner is not None and health.failure is None:
+            # Only a loss that was told is told to be over (S30).
+            await self._notices.calendar_back(tx, owner, collection, self._clock.now())
 
 
 class _LostError(Exception):

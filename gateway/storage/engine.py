@@ -317,6 +317,11 @@ class SqlStore:
         async with self.read() as transaction:
             await transaction.owners.get(0)
 
+    async def revision(self) -> str:
+        """Return the revision of the schema."""
+        async with self.connect() as connection:
+            return await connection.run_sync(runner.revision) or ""
+
     async def close(self) -> None:
         """Close every connection."""
         await self.dialect.close()

@@ -1,0 +1,327 @@
+"""Where everything meets: builds one gateway from its configuration, and takes it down again.
+
+Law: this file alone knows every concrete class; what it builds knows only ports and services.
+"""
+
+import os
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from gateway.adapters._addresses import GuardOptions
+from gateway.adapters._http import GuardedClient
+from gateway.adapters.registry import Registry
+from gateway.config import Config, InvalidConfig
+from gateway.mail import SmtpMailer
+from gateway.model.timerange import DAY, Instant
+from gateway.ports import Cipher, Clock, Mailer, Sources, Store
+from gateway.services.booking import BookingService
+from gateway.services.claim import REMOVE, WRITE, Claim, RateLimits
+from gateway.services.connections import ConnectionService
+from gateway.services.feeds import FeedService
+from gateway.services.freebusy import FreeBusyService
+from gateway.services.index import IndexService
+from gateway.services.last_look import LastLook
+from gateway.services.mails import SEND, MailSending, Postbox
+from gateway.services.notices import Notices
+from gateway.services.objects import ObjectService
+from gateway.services.outbox import Handler, OutboxService
+from gateway.services.owners import OwnerService
+from gateway.services.pages import PageService
+from gateway.services.passwords import Passwords
+from gateway.services.registry import EdgeSettings, Services
+from gateway.services.settings import SettingsService
+from gateway.services.sync import SyncService
+from gateway.services.tokens import new_id
+from gateway.services.transfer import TransferService
+from gateway.services.writeback import Upstreams, Writeback
+from gateway.storage import backup
+from gateway.storage.cipher import KeyRing, check_key, new_key, reseal
+from gateway.storage.engine import open_store
+from gateway.telemetry import Metrics
+from gateway.web.app import build_app
+from gateway.web.i18n import translate
+from gateway.worker import Loop, Worker
+
+__all__ = [
+    "Gateway",
+    "back_up",
+    "migrate_database",
+    "new_key",
+    "open_gateway",
+    "restore_from",
+    "rotate_keys",
+]
+
+KEEP_KEYS = 2 * DAY
+"""Idempotency keys are promised for 24 hours."""
+KEEP_MAILS = 90 * DAY
+KEEP_COUNTS = 2 * DAY
+
+
+class SystemClock:
+    """The machine's clock (ports.Clock)."""
+
+    def now(self) -> Instant:
+        """Return the present in whole UTC seconds."""
+        return int(time.time())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """A gateway that is open: its services, and what serves them."""
+
+    config: Config
+    services: Services
+    transfer: TransferService
+    app: web.Application
+    worker: Worker
+    metrics: Metrics
+
+
+@asynccontextmanager
+async def open_gateway(config: Config) -> AsyncIterator[Gateway]:
+    """Open the database, check the key, build every service; close all of it at the end."""
+    ring = key_ring(config)
+    async with AsyncExitStack() as stack:
+        store = await open_store(config.database.url, config.data_path)
+        stack.push_async_callback(store.close)
+        await check_key(store, ring)
+        clock = SystemClock()
+        client = GuardedClient(guard_options(config))
+        stack.push_async_callback(client.close)
+        passwords = Passwords()
+        stack.callback(passwords.close)
+        parts = _Parts(
+            config,
+            store=store,
+            clock=clock,
+            cipher=ring,
+            sources=Registry(client, clock),
+            passwords=passwords,
+        )
+        stack.push_async_callback(parts.outbox.close)
+        metrics = Metrics()
+        yield Gateway(
+            config=config,
+            services=parts.services,
+            transfer=TransferService(store, parts.services.objects),
+            app=build_app(parts.services, metrics, metrics_for=config.security.metrics),
+            worker=Worker(parts.loops()),
+            metrics=metrics,
+        )
+
+
+class _Parts:
+    """The services of one gateway, each with exactly the collaborators it needs."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        store: Store,
+        clock: Clock,
+        cipher: Cipher,
+        sources: Sources,
+        passwords: Passwords,
+    ) -> None:
+        # A lease names who holds it; two processes of one machine are two nodes.
+        node = f"{socket.gethostname()}:{os.getpid()}:{new_id('')}"
+        self.store, self.clock, self.config = store, clock, config
+        postbox = Postbox(cipher, sender=config.mail.sender, sends=bool(config.mail.host))
+        notices = Notices(postbox, cipher, translate, public_url=config.public_url)
+        freebusy = FreeBusyService(store, clock)
+        writeback = Writeback(
+            store,
+            clock,
+            freebusy,
+            look=LastLook(store, sources, cipher),
+            upstreams=Upstreams(store, sources, cipher),
+            notices=notices,
+        )
+        sending = MailSending(store, clock, postbox, mailer(config))
+        self.outbox = OutboxService(
+            store,
+            clock,
+            {
+                WRITE: Handler(run=writeback.write, buried=writeback.written_off),
+                REMOVE: Handler(run=writeback.remove, buried=writeback.left_behind),
+                SEND: Handler(run=sending.run, buried=sending.buried),
+            },
+            node=node,
+        )
+        claim = Claim(
+            freebusy,
+            cipher,
+            notices,
+            RateLimits(
+                per_address_per_hour=config.limits.bookings_per_address_per_hour,
+                per_email_per_day=config.limits.bookings_per_email_per_day,
+            ),
+            node=node,
+            public_url=config.public_url,
+        )
+        self.index = IndexService(store, clock)
+        sync = SyncService(
+            store,
+            clock,
+            sources,
+            cipher,
+            node=node,
+            poll_seconds=config.sync.poll_seconds,
+            notices=notices,
+        )
+        self.services = Services(
+            store=store,
+            clock=clock,
+            cipher=cipher,
+            owners=OwnerService(
+                store,
+                clock,
+                passwords,
+                failures_per_hour=config.limits.failed_logins_per_address_per_hour,
+            ),
+            objects=ObjectService(store, clock),
+            freebusy=freebusy,
+            bookings=BookingService(
+                store,
+                clock,
+                freebusy,
+                claim,
+                outbox=self.outbox,
+                notices=notices,
+                wait_seconds=config.booking.wait_seconds,
+            ),
+            pages=PageService(store, clock),
+            settings=SettingsService(store, hosts=tuple(config.hosts)),
+            feeds=FeedService(store, clock, freebusy, cipher),
+            connections=ConnectionService(store, clock, sources, cipher, sync),
+            sync=sync,
+            edge=EdgeSettings(
+                public_url=config.public_url.rstrip("/"),
+                hosts=tuple(config.hosts),
+                trusted_proxies=tuple(config.security.trusted_proxies),
+                mail_configured=bool(config.mail.host),
+                poll_seconds=config.sync.poll_seconds,
+                custom_domains=config.booking.custom_domains,
+            ),
+        )
+
+    def loops(self) -> list[Loop]:
+        """Return what runs beside the requests; two nodes may run all of it."""
+        return [
+            Loop(name="outbox", seconds=1.0, work=self.outbox.work),
+            Loop(name="sync", seconds=2.0, work=self.services.sync.run_due),
+            Loop(name="bookings", seconds=30.0, work=self.services.bookings.reconcile),
+            Loop(name="index", seconds=3600.0, work=self.index.extend),
+            Loop(name="housekeeping", seconds=3600.0, work=self._clean_up),
+        ]
+
+    async def _clean_up(self) -> bool:
+        now = self.clock.now()
+        async with self.store.write() as tx:
+            await tx.keys.purge(now - KEEP_KEYS)
+            await tx.mails.purge(now - KEEP_MAILS)
+            await tx.counters.purge(now - KEEP_COUNTS)
+        return False
+
+
+def mailer(config: Config) -> Mailer:
+    """Return the mailer of the configuration; without a host nothing ever reaches it."""
+    mail = config.mail
+    return SmtpMailer(
+        host=mail.host,
+        port=mail.port,
+        sender=mail.sender,
+        starttls=mail.starttls,
+        username=mail.username,
+        password=mail.password,
+    )
+
+
+def guard_options(config: Config) -> GuardOptions:
+    """Return what user-given addresses may reach; never the gateway itself."""
+    return GuardOptions(
+        allow_private=config.security.allow_private_networks,
+        own_origins=frozenset({_origin(config.public_url), *_listening(config)}),
+    )
+
+
+def _origin(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _listening(config: Config) -> set[tuple[str, int]]:
+    host, port = config.address
+    try:
+        everywhere = ip_address(host).is_unspecified
+    except ValueError:
+        everywhere = False
+    names = {"127.0.0.1", "::1", "localhost"} if everywhere else {host.lower()}
+    return {(name, port) for name in names}
+
+
+# --- operations on a gateway that need not run ---------------------------------------------------
+
+
+def key_ring(config: Config) -> KeyRing:
+    """Return the keys that seal secrets; raise BadKey with a sentence."""
+    if config.key:
+        return KeyRing.from_text(config.key, origin="The key of the configuration")
+    return KeyRing.from_file(Path(config.key_path))
+
+
+async def migrate_database(config: Config) -> str:
+    """Bring the database to this version's schema; return its revision."""
+    store = await open_store(config.database.url, config.data_path)
+    try:
+        return await store.revision()
+    finally:
+        await store.close()
+
+
+async def back_up(config: Config, file: Path) -> int:
+    """Write everything but the key into a file; return its size in bytes."""
+    return await backup.back_up(config.database.url, config.data_path, file)
+
+
+async def restore_from(config: Config, file: Path, *, force: bool) -> None:
+    """Replace the database by a backup."""
+    await backup.restore(config.database.url, config.data_path, file, force=force)
+
+
+async def rotate_keys(config: Config) -> int:
+    """Seal every secret with a new key; return how many secrets it were.
+
+    The new key is on the disk beside the old one before anything is sealed with it, and the old
+    one goes only after everything is: interrupted anywhere, every secret still opens.
+    """
+    if config.key:
+        if len(config.key.split()) == 1:
+            raise InvalidConfig(
+                "`key` stands in the configuration itself, where it cannot be replaced from here: "
+                "put a new key and a space before it, run this again, then remove the old one."
+            )
+        return await _reseal(config, key_ring(config))
+    path = Path(config.key_path)
+    ring = KeyRing.from_file(path).with_new_key()
+    ring.write(path)
+    count = await _reseal(config, ring)
+    ring.first_only().write(path)
+    return count
+
+
+async def _reseal(config: Config, ring: KeyRing) -> int:
+    store = await open_store(config.database.url, config.data_path)
+    try:
+        return await reseal(store, ring)
+    finally:
+        await store.close()
