@@ -1,19 +1,20 @@
 """Owners: made, signed in, and known again by app passwords, API tokens and sessions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from gateway.errors import Invalid, TooManyRequests
+from gateway.errors import Invalid, NotFound, TooManyRequests
 from gateway.model.address import addr_spec
 from gateway.model.principal import Credential, CredentialKind, Owner, Session
 from gateway.model.timerange import DAY, HOUR
-from gateway.model.zones import zone
+from gateway.model.zones import iana_zone, zone
 from gateway.ports import Clock, Store
 from gateway.services.passwords import MAX_LENGTH, MIN_LENGTH, Passwords
 from gateway.services.tokens import digest, new_id, new_secret
 
 MIN_SECRET = 16
 MAX_LABEL = 100
+MAX_NAME = 200
 SESSION_SECONDS = 14 * DAY
 TOUCH_SECONDS = HOUR
 """How exactly the last use of a credential is kept: a write per request would be too much."""
@@ -119,19 +120,51 @@ class OwnerService:
         async with self._store.write() as tx:
             await tx.owners.remove_session(session.digest)
 
-    async def change_password(self, owner: Owner, old: str, new: str) -> None:
-        """Set a new password and end every session; raise Invalid where the old one is wrong."""
+    async def end_other_sessions(self, owner: Owner) -> SignedIn:
+        """End every session of the owner's; give the browser that asked a new one."""
+        async with self._store.write(owner_id=owner.id) as tx:
+            await tx.owners.remove_sessions(owner.id)
+            await tx.notices.record(owner.id, "sessions-ended", "", self._clock.now())
+        return await self._open_session(owner)
+
+    async def change_password(self, owner: Owner, old: str, new: str, remote: str = "") -> SignedIn:
+        """Set a new password and end every session but a fresh one; Invalid where `old` is wrong.
+
+        Wrong old passwords count like failed sign-ins: a borrowed browser is no way to guess.
+        """
         if not MIN_LENGTH <= len(new) <= MAX_LENGTH:
             raise Invalid({"new": f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters."})
+        await self._assert_not_blocked(remote, owner.email)
         async with self._store.read() as tx:
             stored = await tx.owners.password_hash(owner.id)
         if not await self._passwords.verify(stored, old[: MAX_LENGTH + 1]):
+            await self._count_failure(remote, owner.email)
             raise Invalid({"old": "This is not your current password."})
         hashed = await self._passwords.hash(new)
-        async with self._store.write() as tx:
+        async with self._store.write(owner_id=owner.id) as tx:
             await tx.owners.set_password_hash(owner.id, hashed)
             await tx.owners.remove_sessions(owner.id)
             await tx.notices.record(owner.id, "password-changed", "", self._clock.now())
+        return await self._open_session(owner)
+
+    async def change_profile(
+        self, owner: Owner, *, name: str, time_zone: str, locale: str
+    ) -> Owner:
+        """Save how the owner is called, their time zone and language; Invalid for bad fields."""
+        fields, place = {}, iana_zone(time_zone.strip())
+        if not 1 <= len(name.strip()) <= MAX_NAME or not name.strip().isprintable():
+            fields["name"] = f"A name is one line of 1 to {MAX_NAME} characters."
+        if place is None:
+            fields["time_zone"] = "This time zone is unknown; use a name such as Europe/Amsterdam."
+        if fields or place is None:
+            raise Invalid(fields)
+        async with self._store.write(owner_id=owner.id) as tx:
+            current = await tx.owners.get(owner.id)
+            if current is None:
+                raise NotFound("owner")
+            changed = replace(current, name=name.strip(), time_zone=place.name, locale=locale)
+            await tx.owners.update(changed)
+        return changed
 
     # --- programs ------------------------------------------------------------------------------
 
