@@ -13,9 +13,10 @@ from babel import Locale
 from babel.dates import format_date, format_datetime, format_time
 
 from gateway.model.timerange import Instant
-from gateway.model.zones import UTC, Zone, zone
+from gateway.model.zones import UTC_ZONE, Zone, zone
 from gateway.web.i18n import LOCALES, catalogue
 from gateway.web.keys import LOCALE, OWNER, SESSION
+from gateway.web.static_files import asset
 
 FOLDER = Path(__file__).parent / "templates"
 _current: ContextVar[str] = ContextVar("locale", default="en")
@@ -31,7 +32,10 @@ def environment() -> jinja2.Environment:
         extensions=["jinja2.ext.i18n"],
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
+    made.policies["ext.i18n.trimmed"] = True
+    made.globals["asset"] = asset
     made.install_gettext_callables(  # type: ignore[attr-defined]  # added by the i18n extension
         lambda text: catalogue(_current.get()).gettext(text),
         lambda one, many, n: catalogue(_current.get()).ngettext(one, many, n),
@@ -76,7 +80,7 @@ def page(
 
 def zone_or_utc(name: str) -> Zone:
     """Return a zone by name; UTC for one that is not there any more."""
-    return zone(name) or UTC
+    return zone(name) or UTC_ZONE
 
 
 def local(instant: Instant, zone_name: str) -> datetime:
