@@ -44,6 +44,7 @@ def environment() -> jinja2.Environment:
     made.filters["day"] = day
     made.filters["clock"] = clock
     made.filters["moment"] = moment
+    made.filters["said"] = said
     return made
 
 
@@ -86,6 +87,14 @@ def zone_or_utc(name: str) -> Zone:
 def local(instant: Instant, zone_name: str) -> datetime:
     """Return the wall-clock time of an instant in a zone."""
     return zone_or_utc(zone_name).to_local(instant)
+
+
+def said(sentence: str) -> str:
+    """Translate a sentence that code made and that may hold foreign text.
+
+    `_()` is for literals alone: it takes what it is given for safe markup and a format string.
+    """
+    return catalogue(_current.get()).gettext(sentence) if sentence else ""
 
 
 def day(value: Instant | date, zone_name: str = "UTC", form: str = "full") -> str:
