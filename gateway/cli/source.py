@@ -1,0 +1,89 @@
+"""connect, sync: sources of events and reading them now."""
+
+from collections.abc import Sequence
+
+import click
+
+from gateway.bootstrap import Gateway
+from gateway.cli.context import Context, fail, pass_context, say, the_owner
+from gateway.cli.progress import progress_bar
+from gateway.model.connection import Connection
+from gateway.services.connections import ConnectionState
+from gateway.services.sync import Outcome
+
+
+@click.group()
+def connect() -> None:
+    """Connect a source of events."""
+
+
+@connect.command("ics")
+@click.argument("email")
+@click.argument("url")
+@click.option("--name", default="", help="What to call it (default: its own name).")
+@pass_context
+def connect_ics(context: Context, email: str, url: str, name: str) -> None:
+    """Subscribe to a calendar by its address."""
+
+    async def work(gateway: Gateway) -> ConnectionState:
+        owner = await the_owner(gateway, email)
+        return await gateway.services.connections.connect_ics(owner, url, name=name)
+
+    state = context.run(work)
+    names = ", ".join(one.collection.display_name for one in state.calendars)
+    context.created(
+        f"Connected: {names}.",
+        state.connection.id,
+        {
+            "id": state.connection.id,
+            "calendars": [one.collection.public_id for one in state.calendars],
+        },
+    )
+
+
+@click.command()
+@click.argument("email", required=False)
+@click.option("--full", is_flag=True, help="Forget where reading stopped; compare everything.")
+@pass_context
+def sync(context: Context, email: str | None, full: bool) -> None:
+    """Read every connected calendar now, of one owner or of all."""
+
+    async def work(gateway: Gateway) -> list[tuple[Connection, Sequence[Outcome]]]:
+        owner = await the_owner(gateway, email) if email else None
+        async with gateway.services.store.read() as tx:
+            all_connections = (
+                await tx.connections.of_owner(owner.id) if owner else await tx.connections.all()
+            )
+        results = []
+        with progress_bar("Reading calendars") as report:
+            for done, connection in enumerate(all_connections, start=1):
+                outcomes = await gateway.services.sync.tick(connection.id, full=full)
+                results.append((connection, outcomes or ()))
+                report(done, len(all_connections))
+        return results
+
+    results = context.run(work)
+    rows = [_row(connection, one) for connection, outcomes in results for one in outcomes]
+    context.table(rows)
+    for connection, outcomes in results:
+        if not outcomes:
+            say(f"{connection.account} is being read by another process right now.")
+    failed = [row for row in rows if row["error"]]
+    for row in failed:
+        say(f"{row['name']}: {row['error']}")
+    if failed:
+        fail(f"{len(failed)} of {len(rows)} calendars could not be read.")
+
+
+def _row(connection: Connection, outcome: Outcome) -> dict[str, object]:
+    return {
+        "id": outcome.collection.public_id,
+        "name": outcome.collection.display_name or outcome.collection.name,
+        "provider": connection.provider,
+        "changed": outcome.changed,
+        "removed": outcome.removed,
+        "error": outcome.error,
+    }
+
+
+COMMANDS = (connect, sync)
