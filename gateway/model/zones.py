@@ -17,7 +17,15 @@ from gateway.model.vtimezone import zone_from_vtimezone
 from gateway.model.windows_zones import DISPLAY_ZONES, WINDOWS_ZONES
 from gateway.model.zone import UTC_ZONE, FixedZone, Zone
 
-__all__ = ["UTC_ZONE", "Zone", "iana_zone", "tzdata_version", "zone", "zone_from_vtimezone"]
+__all__ = [
+    "UTC_ZONE",
+    "Zone",
+    "iana_zone",
+    "tzdata_version",
+    "zone",
+    "zone_from_vtimezone",
+    "zone_names",
+]
 
 MAX_NAME = 255
 # /mozilla.org/20050126_1/Europe/Berlin, /freeassociation.sourceforge.net/Europe/Berlin,
@@ -79,6 +87,11 @@ def iana_zone(name: str) -> Zone | None:
         tails = ("/".join(parts[skip:]).lower() for skip in range(len(parts)))
         canonical = next((found for tail in tails if (found := _iana_names().get(tail))), None)
     return _load(canonical) if canonical else None
+
+
+def zone_names() -> list[str]:
+    """Return every IANA name, sorted."""
+    return sorted(_iana_names().values())
 
 
 @cache
