@@ -185,6 +185,12 @@ class BookingService:
         except SlotTaken:
             raise await self._taken(page, wanted) from None
 
+    async def attempted(self, page: SchedulingPage, address: str) -> None:
+        """Tell the owner of somebody who found a calendar lost, and so no times (S30)."""
+        async with self._store.write(owner_id=page.owner_id) as tx:
+            await self._claim.attempted(tx, page.id, address, self._clock.now())
+        self._outbox.nudge()
+
     async def _decide(
         self, page: SchedulingPage, wanted: BookingRequest, key: str | None
     ) -> Claimed:

@@ -100,6 +100,14 @@ class Claim:
             raise SlotTaken
         return await self._store(tx, page, calendars, wanted, answer_to=(key, request.digest()))
 
+    async def attempted(self, tx: Transaction, page_id: str, address: str, now: Instant) -> None:
+        """Post the owner's notice of an attempt, counted like a booking; nothing else is kept."""
+        page, owner = await live_page(tx, page_id)
+        await self._count_address(tx, address, now)
+        calendars = await calendars_of(tx, owner, now)
+        if calendars.lost:
+            await self._notices.calendar_lost(tx, owner, page, calendars.lost, now)
+
     async def answered(
         self, tx: Transaction, page_id: str, request: BookingRequest, key: str
     ) -> Booking | None:
@@ -138,15 +146,7 @@ class Claim:
     async def _count(self, tx: Transaction, request: BookingRequest, now: Instant) -> None:
         """Count the booking under its network address and every mailbox that will get mail."""
         limits = self._limits
-        if request.address:
-            wait = await tx.counters.hit(
-                f"booking:address:{request.address}",
-                now,
-                window=HOUR,
-                limit=limits.per_address_per_hour,
-            )
-            if wait:
-                raise TooManyRequests("bookings_per_address_per_hour", wait)
+        await self._count_address(tx, request.address, now)
         # Sorted, so that two claims never wait for each other's counters.
         for mailbox in sorted({mailbox_key(one) for one in (request.email, *request.guests)}):
             wait = await tx.counters.hit(
@@ -154,6 +154,14 @@ class Claim:
             )
             if wait:
                 raise TooManyRequests("bookings_per_email_per_day", wait)
+
+    async def _count_address(self, tx: Transaction, address: str, now: Instant) -> None:
+        if not address:
+            return
+        limit = self._limits.per_address_per_hour
+        wait = await tx.counters.hit(f"booking:address:{address}", now, window=HOUR, limit=limit)
+        if wait:
+            raise TooManyRequests("bookings_per_address_per_hour", wait)
 
     async def _refused(
         self,

@@ -12,7 +12,7 @@ from aiohttp import web
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_time
 
-from gateway.model.timerange import Instant
+from gateway.model.timerange import Instant, format_utc
 from gateway.model.zones import UTC_ZONE, Zone, zone
 from gateway.web.i18n import LOCALES, catalogue
 from gateway.web.keys import LOCALE, OWNER, SESSION
@@ -45,6 +45,7 @@ def environment() -> jinja2.Environment:
     made.filters["clock"] = clock
     made.filters["moment"] = moment
     made.filters["said"] = said
+    made.filters["utc"] = format_utc
     return made
 
 

@@ -1,0 +1,89 @@
+"""`/meetings/b/{token}`: a booking for whoever holds its link: shown, kept, cancelled.
+
+Law: opening an address changes nothing; mail scanners open them all. Only a sent form cancels.
+"""
+
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+
+from gateway.errors import Conflict, NotFound
+from gateway.model.booking import BookingState
+from gateway.model.page import PageState
+from gateway.model.timerange import Instant
+from gateway.services.booking import LIVE, BookingView
+from gateway.services.letters import answers
+from gateway.services.registry import Services
+from gateway.web.booking.shown import PERSONAL, personal_page
+from gateway.web.forms import read_form
+
+TOKEN = "/meetings/b/{token:[A-Za-z0-9_-]{20,128}}"  # noqa: S105 - a route, not a secret
+
+
+def manage_routes(services: Services) -> list[web.RouteDef]:
+    """Return the routes of a booking's own pages."""
+
+    async def show(request: web.Request) -> web.StreamResponse:
+        return _page(request, services, await _view(request, services))
+
+    async def cancel(request: web.Request) -> web.StreamResponse:
+        await read_form(request)
+        view = await _view(request, services)
+        try:
+            await services.bookings.cancel(request.match_info["token"])
+        except Conflict as error:
+            return _page(request, services, view, told=error.detail, status=HTTPStatus.CONFLICT)
+        raise web.HTTPSeeOther(request.path.removesuffix("/cancel"))
+
+    async def keep(request: web.Request) -> web.StreamResponse:
+        body = await services.bookings.calendar_file(request.match_info["token"])
+        headers = PERSONAL | {hdrs.CONTENT_DISPOSITION: 'attachment; filename="meeting.ics"'}
+        return web.Response(
+            body=body, content_type="text/calendar", charset="utf-8", headers=headers
+        )
+
+    async def missing(_request: web.Request) -> web.StreamResponse:
+        raise NotFound("booking")
+
+    return [
+        web.get(TOKEN, show),
+        web.post(TOKEN + "/cancel", cancel),
+        web.get(TOKEN + "/meeting.ics", keep),
+        web.get("/meetings/b/{anything:.*}", missing),
+    ]
+
+
+async def _view(request: web.Request, services: Services) -> BookingView:
+    return await services.bookings.by_token(request.match_info["token"])
+
+
+def _page(
+    request: web.Request,
+    services: Services,
+    view: BookingView,
+    *,
+    told: str = "",
+    status: int = HTTPStatus.OK,
+) -> web.Response:
+    booking, page = view.booking, view.page
+    return personal_page(
+        request,
+        "booking/manage.html",
+        {
+            "booking": booking,
+            "shown": page,
+            "host": view.owner,
+            "state": booking.state.value,
+            "answers": answers(page, booking) if page else [],
+            "link": services.bookings.manage_url(booking),
+            "again": page.slug if page and page.state is PageState.LIVE else "",
+            "can_cancel": booking.state in LIVE and not _is_over(booking.end, services),
+            "has_file": booking.state in LIVE - {BookingState.REQUESTED},
+            "told": told,
+        },
+        status=status,
+    )
+
+
+def _is_over(end: Instant, services: Services) -> bool:
+    return end <= services.clock.now()
