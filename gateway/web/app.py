@@ -4,7 +4,7 @@ from aiohttp import web
 
 from gateway.services.registry import Services
 from gateway.telemetry import Metrics
-from gateway.web import api, feeds, ops, robots
+from gateway.web import api, booking, feeds, ops, robots, static_files
 from gateway.web.keys import SERVICES
 from gateway.web.middleware import setup
 
@@ -21,6 +21,8 @@ def build_app(services: Services, metrics: Metrics, *, metrics_for: str) -> web.
         [
             *ops.routes(services, metrics, metrics_for),
             *robots.routes(services),
+            *static_files.routes(),
+            *booking.routes(services),
             *api.routes(services),
             *feeds.routes(services),
         ]
