@@ -11,6 +11,7 @@ from gateway.model.zone import Zone
 
 DECEMBER = 12
 MIDNIGHT = clock_time()
+WEEK_OF_MONDAY = date(2024, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class Month:
     """
 
     first: date
+    first_weekday: int
     weeks: tuple[tuple[date | None, ...], ...]
     free: Mapping[date, tuple[Instant, ...]]
     before: date | None
@@ -29,8 +31,7 @@ class Month:
     @property
     def weekdays(self) -> tuple[date, ...]:
         """A week of days, for the names of the columns."""
-        full = next(week for week in self.weeks if None not in week)
-        return tuple(day for day in full if day is not None)
+        return tuple(WEEK_OF_MONDAY + timedelta(days=self.first_weekday + at) for at in range(7))
 
     @property
     def first_free(self) -> date | None:
@@ -74,9 +75,11 @@ def month(
     first: date,
     free: Mapping[date, tuple[Instant, ...]],
     within: tuple[date, date],
+    *,
+    today: date,
     first_weekday: int,
 ) -> Month:
-    """Return the month as it is shown; `first_weekday` is 0 for Monday."""
+    """Return the month as it is shown, weeks gone by left out; `first_weekday` is 0 for Monday."""
     earliest, latest = within
     previous = month_of(first - timedelta(days=1))
     weeks: Sequence[Sequence[date]] = Calendar(first_weekday).monthdatescalendar(
@@ -84,8 +87,11 @@ def month(
     )
     return Month(
         first=first,
+        first_weekday=first_weekday,
         weeks=tuple(
-            tuple(day if day.month == first.month else None for day in week) for week in weeks
+            tuple(day if day.month == first.month else None for day in week)
+            for week in weeks
+            if week[-1] >= today
         ),
         free={day: starts for day, starts in free.items() if month_of(day) == first},
         before=previous if previous >= earliest else None,

@@ -6,10 +6,10 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from gateway.model.page import SchedulingPage
 from gateway.model.principal import Indexing
 from gateway.services.pages import PageView
 from gateway.services.registry import Services
+from gateway.web.api.pages import page_url
 from gateway.web.booking.choice import Choice
 from gateway.web.templating import page
 
@@ -31,11 +31,6 @@ class Visit:
     services: Services
     view: PageView
     choice: Choice
-
-
-def page_url(services: Services, shown: SchedulingPage) -> str:
-    """Return the address under which a page is known."""
-    return f"{services.edge.public_url}/meetings/{shown.slug}"
 
 
 def public_page(

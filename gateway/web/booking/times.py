@@ -62,7 +62,8 @@ async def _look(visit: Visit, now: Instant) -> tuple[Offer, Month]:
     if free and wanted is None:
         first = min(month_of(min(free)), last)
     weekday = Locale.parse(visit.request[LOCALE]).first_week_day
-    return offer, month(first, free, within, weekday)
+    today = place.to_local(now).date()
+    return offer, month(first, free, within, today=today, first_weekday=weekday)
 
 
 def _twice(times: Sequence[Instant], place: Zone) -> dict[Instant, str]:

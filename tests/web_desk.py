@@ -1,0 +1,56 @@
+"""The whole web application over a booking desk, with a clock that is set by hand."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from gateway.services.connections import ConnectionService
+from gateway.services.feeds import FeedService
+from gateway.services.freebusy import FreeBusyService
+from gateway.services.owners import OwnerService
+from gateway.services.pages import PageService
+from gateway.services.passwords import Passwords
+from gateway.services.registry import EdgeSettings, Services
+from gateway.services.settings import SettingsService
+from gateway.services.sync import SyncService
+from gateway.telemetry import Metrics
+from gateway.web.app import build_app
+from tests.booking_desk import Desk
+
+
+def services_of(desk: Desk, edge: EdgeSettings | None = None) -> Services:
+    """Return every service, joined as bootstrap joins them."""
+    store, clock = desk.store, desk.clock
+    freebusy = FreeBusyService(store, clock)
+    sync = SyncService(
+        store, clock, desk.sources, desk.cipher, node="node", poll_seconds=60, notices=desk.notices
+    )
+    return Services(
+        store=store,
+        clock=clock,
+        cipher=desk.cipher,
+        owners=OwnerService(store, clock, Passwords(), failures_per_hour=30),
+        objects=desk.objects,
+        freebusy=freebusy,
+        bookings=desk.bookings,
+        pages=PageService(store, clock),
+        settings=SettingsService(store, hosts=()),
+        feeds=FeedService(store, clock, freebusy, desk.cipher),
+        connections=ConnectionService(store, clock, desk.sources, desk.cipher, sync),
+        sync=sync,
+        edge=edge or EdgeSettings(),
+    )
+
+
+def app_of(desk: Desk, edge: EdgeSettings | None = None) -> web.Application:
+    """Return the application."""
+    return build_app(services_of(desk, edge), Metrics(), metrics_for="loopback")
+
+
+@asynccontextmanager
+async def visited(desk: Desk, edge: EdgeSettings | None = None) -> AsyncIterator[TestClient]:
+    """Serve the application on loopback; give a client that follows no redirect by itself."""
+    async with TestClient(TestServer(app_of(desk, edge))) as client:
+        yield client
