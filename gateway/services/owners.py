@@ -83,10 +83,10 @@ class OwnerService:
 
         Failures are counted per network address and per account; at the limit TooManyRequests.
         """
-        address = email.strip().lower()[:320]
+        address = (addr_spec(email.strip()) or "").lower()
         await self._assert_not_blocked(remote, address)
         async with self._store.read() as tx:
-            owner = await tx.owners.by_email(address)
+            owner = await tx.owners.by_email(address) if address else None
             stored = await tx.owners.password_hash(owner.id) if owner else None
         right = await self._passwords.verify(stored, password[: MAX_LENGTH + 1])
         if not right or owner is None or owner.disabled:
