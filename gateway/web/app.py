@@ -4,7 +4,7 @@ from aiohttp import web
 
 from gateway.services.registry import Services
 from gateway.telemetry import Metrics
-from gateway.web import api, booking, feeds, ops, robots, static_files
+from gateway.web import api, booking, feeds, ops, robots, settings, static_files
 from gateway.web.keys import SERVICES
 from gateway.web.middleware import setup
 
@@ -23,6 +23,7 @@ def build_app(services: Services, metrics: Metrics, *, metrics_for: str) -> web.
             *robots.routes(services),
             *static_files.routes(),
             *booking.routes(services),
+            *settings.routes(services),
             *api.routes(services),
             *feeds.routes(services),
         ]
