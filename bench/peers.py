@@ -95,7 +95,8 @@ class Peer:
             else:
                 return
         self.stop()
-X
+        told = (self.folder / "log").read_text()[-2000:]
+        raise RuntimeError(f"{self.name} did not start: {told}")
 
     def stop(self) -> None:
         """End it."""
@@ -119,8 +120,7 @@ X
             data=body,
             method=method,
             headers={
-                "Authorization": "Basic "
-                + b64encode(f"{self.user}:{self.password}".encode()).decode(),
+                "Authorization": f"Basic {account}",
                 "Content-Type": "application/xml; charset=utf-8",
                 "Depth": "1",
             },
