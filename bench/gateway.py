@@ -36,7 +36,7 @@ class Gateway:
     def __enter__(self) -> Self:
         self.served.folder.mkdir(parents=True)
         self.served.prepare()
-        self.password = self.served.owner(EMAIL, timezone="Europe/Amsterdam")
+        self.password = self.served.owner(EMAIL)
         configure_logging(json=False, level="WARNING")
         asyncio.run(self.fill())
         self.served.start()

@@ -49,7 +49,7 @@ def _growth(series: Sequence[Series]) -> Verdict:
     if small is None or large is None:
         return Verdict(target=target, found="not measured", met=None)
     ratio = large.median_ms / small.median_ms
-    found = f"× {ratio:.2f} ({small.median_ms:.2f} ms, {large.median_ms:.2f} ms)"
+    found = f"{ratio:.2f} times ({small.median_ms:.2f} ms, {large.median_ms:.2f} ms)"
     return Verdict(target=target, found=found, met=ratio <= MOST_GROWTH)
 
 
