@@ -15,7 +15,7 @@ from typing import ParamSpec, TypeVar
 from gateway.adapters._http import Answer, GuardedClient, Target, Unreachable, read_url, retry_after
 from gateway.errors import AccessLost, Refused, SignInNeeded, Unavailable
 from gateway.freebusy.busytime import BusyPeriod, busy_of, coalesce
-from gateway.model.calendar import serialize
+from gateway.model.component import serialize
 from gateway.model.connection import Connection
 from gateway.model.objects import CalendarObject, RefusedItem
 from gateway.model.recurrence import compile_object

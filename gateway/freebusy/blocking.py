@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from gateway.freebusy.busytime import BusyPeriod, BusyType, busy_type_of
-from gateway.model.calendar import Component
 from gateway.model.collection import BusyRules
+from gateway.model.component import Component
 from gateway.model.recurrence import Occurrence
 
 

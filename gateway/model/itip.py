@@ -5,7 +5,7 @@ Times are UTC, so no VTIMEZONE is needed and no client can read one wrongly.
 
 from dataclasses import dataclass
 
-from gateway.model.calendar import Component, serialize
+from gateway.model.component import Component, serialize
 from gateway.model.content_line import Property, raw_property, text_property
 from gateway.model.timerange import Instant, format_utc
 

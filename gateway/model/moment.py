@@ -6,10 +6,11 @@ Which definition of a TZID wins is the policy "zones" of docs/policies.md.
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from gateway.errors import Condition, Refused
 from gateway.model.component import Component
 from gateway.model.content_line import Property
 from gateway.model.local_time import WallTime, WallValue, parse_duration, parse_wall
-from gateway.model.timerange import Instant
+from gateway.model.timerange import MAX_INSTANT, MIN_INSTANT, Instant
 from gateway.model.zone import UTC_ZONE, Zone
 from gateway.model.zones import iana_zone, zone, zone_from_vtimezone
 
@@ -77,6 +78,12 @@ class Moments:
         return self._moment(parse_wall(item.value), item)
 
     def _moment(self, value: WallValue, item: Property) -> Moment:
+        moment = self._placed(value, item)
+        if not self.lenient:
+            assert_in_range(moment.instant)
+        return moment
+
+    def _placed(self, value: WallValue, item: Property) -> Moment:
         if value.is_utc:
             return Moment(value.wall, value.wall, UTC_ZONE, is_date=False, is_floating=False)
         tzid = item.param("TZID")
@@ -90,7 +97,7 @@ class Moments:
         )
 
     def each(self, items: list[Property], limit: int) -> Iterator[Period]:
-        """Yield the values of EXDATE, RDATE or FREEBUSY; lenient reading passes over broken ones."""
+        """Yield the values of EXDATE, RDATE or FREEBUSY; lenient reading skips broken ones."""
         left = limit
         for item in items:
             for text in item.value.split(","):
@@ -117,3 +124,11 @@ class Moments:
         if end < start.instant and not self.lenient:
             raise ValueError(f"a period that ends before it starts: {text[:60]}")
         return Period(start, max(end, start.instant))
+
+
+def assert_in_range(instant: Instant) -> None:
+    """Refuse what lies outside the advertised range of dates (RFC 4791 sections 5.2.6, 5.2.7)."""
+    if instant < MIN_INSTANT:
+        raise Refused(Condition.MIN_DATE_TIME, "a date before the year 1900")
+    if instant > MAX_INSTANT:
+        raise Refused(Condition.MAX_DATE_TIME, "a date after the year 2199")

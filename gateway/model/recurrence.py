@@ -6,31 +6,31 @@ DTSTART, RRULEs, RDATEs, EXDATEs, overrides and THISANDFUTURE ranges (RFC 5545 s
 
 import heapq
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.errors import Condition, Refused
 from gateway.model.component import CalendarObject, Component
-from gateway.model.local_time import Duration, parse_duration, parse_wall
-from gateway.model.moment import Moment, Moments, Period
+from gateway.model.extent import Extent, end_of, read_extent
+from gateway.model.local_time import WallTime
+from gateway.model.moment import Moment, Moments, Period, assert_in_range
 from gateway.model.occurrence import Occurrence, Overlap
 from gateway.model.rrule import Rule, parse_rule
 from gateway.model.rrule_times import Budget, RuleTimes
-from gateway.model.series import BoundRule, Segment, Series, Wanted, end_of
-from gateway.model.timerange import DAY, HOUR, MAX_INSTANT, MIN_INSTANT, Instant, TimeRange
+from gateway.model.series import BoundRule, Segment, Series, Wanted
+from gateway.model.timerange import DAY, MAX_INSTANT, MIN_INSTANT, Instant, TimeRange
 from gateway.model.zone import UTC_ZONE, Zone
 
 __all__ = ["ObjectTimes", "Occurrence", "StoredBusy", "compile_object"]
 
 DENSE = 2_000
 """Instances in a year from which on an object is computed when asked for, never stored."""
+MAX_INSTANCES = 100_000
+"""Instances in a year from which on an object is refused, the advertised `max-instances`."""
 MAX_RULES = 5
 MAX_DATES = 100_000
-_NO_LENGTH = Duration(0, 0)
-_ONE_DAY = Duration(1, 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredBusy:
+class StoredBusy(NamedTuple):
     """A FREEBUSY period of a stored VFREEBUSY; `fbtype` as written, upper case."""
 
     start: Instant
@@ -38,8 +38,7 @@ class StoredBusy:
     fbtype: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Single:
+class _Single(NamedTuple):
     occurrence: Occurrence
     overlap: Overlap
 
@@ -115,9 +114,7 @@ class ObjectTimes:
         return min(starts), max(known) if len(known) == len(ends) else None
 
 
-def compile_object(
-    obj: CalendarObject, default_zone: Zone, *, lenient: bool = True
-) -> ObjectTimes:
+def compile_object(obj: CalendarObject, default_zone: Zone, *, lenient: bool = True) -> ObjectTimes:
     """Return the times of an object; `default_zone` is its collection's.
 
     Strict: what breaks a rule of RFC 5545 is refused (valid-calendar-data). Lenient: only what
@@ -125,9 +122,22 @@ def compile_object(
     """
     moments = Moments(obj.calendar, default_zone, lenient=lenient)
     try:
-        return _Compiler(moments).compile(obj)
+        times = _Compiler(moments).compile(obj)
     except (ValueError, OverflowError) as error:
         raise Refused(Condition.VALID_CALENDAR_DATA, str(error)) from error
+    if not lenient and times.exceeds(MAX_INSTANCES):
+        what = f"more than {MAX_INSTANCES:,} instances in a year"
+        raise Refused(Condition.MAX_INSTANCES, what)
+    return times
+
+
+class _Override(NamedTuple):
+    """A component with a RECURRENCE-ID; of a range it is the first instance."""
+
+    replaced: Moment
+    component: Component
+    extent: Extent
+    is_range: bool
 
 
 class _Compiler:
@@ -138,19 +148,181 @@ class _Compiler:
         self.lenient = moments.lenient
 
     def compile(self, obj: CalendarObject) -> ObjectTimes:
-        overrides = [item for item in obj.members if item.first("RECURRENCE-ID")]
+        overrides = self._overrides([item for item in obj.members if item.first("RECURRENCE-ID")])
         masters = _latest([item for item in obj.members if not item.first("RECURRENCE-ID")])
-        replaced = self._overrides(overrides)
         series: list[Series] = []
-        singles = [single for item in replaced for single in item.singles]
+        singles = [
+            self._occurrence(item.component, item.extent, item.replaced.instant)
+            for item in overrides
+        ]
         for master in masters:
-            if any(master.first(name) for name in ("RRULE", "RDATE")):
-                series.append(self._series(master, replaced))
+            if master.first("DTSTART") and (master.first("RRULE") or master.first("RDATE")):
+                series.append(self._series(master, overrides))
             else:
-                singles += self._single(master, replaced)
+                singles += self._single(master, overrides)
         return ObjectTimes(
             series=series,
             singles=singles,
             freebusy=[period for item in obj.members for period in self._stored_busy(item)],
             floating=self.moments.depends_on_default,
         )
+
+    # --- components ----------------------------------------------------------------------------
+
+    def _overrides(self, items: list[Component]) -> list[_Override]:
+        """Return one override for each RECURRENCE-ID, the latest where several share one."""
+        found: dict[tuple[bool, int], _Override] = {}
+        for item in sorted(items, key=_rank):
+            name = item.first("RECURRENCE-ID")
+            assert name is not None  # they were chosen by it
+            replaced = self.moments.read(name)
+            extent = read_extent(self.moments, item, replaced)
+            if extent is not None:
+                is_range = name.param("RANGE").upper() == "THISANDFUTURE"
+                key = (replaced.is_date, replaced.key)
+                found[key] = _Override(replaced, item, extent, is_range)
+        return list(found.values())
+
+    def _occurrence(
+        self, item: Component, extent: Extent, recurrence_id: Instant | None
+    ) -> _Single:
+        start = extent.start
+        self._assert_in_range(extent)
+        occurrence = Occurrence(start.instant, extent.end, item, recurrence_id, start.is_date)
+        return _Single(occurrence, extent.overlap)
+
+    def _assert_in_range(self, extent: Extent) -> None:
+        start = extent.start
+        if not self.lenient:
+            assert_in_range(end_of(start.instant, start.wall, extent.length, start.zone))
+
+    def _single(self, item: Component, overrides: list[_Override]) -> list[_Single]:
+        """Return the occurrence of a component that does not recur, unless it is replaced."""
+        extent = read_extent(self.moments, item)
+        if extent is None:
+            return [
+                _Single(Occurrence(start, end, item, None, all_day=False), Overlap.EVENT)
+                for start, end, _ in self._stored_busy(item)
+            ]
+        if any(self._replaces(override, extent.start) for override in overrides):
+            return []
+        return [self._occurrence(item, extent, None)]
+
+    def _replaces(self, override: _Override, start: Moment) -> bool:
+        if override.replaced.is_date and not start.is_date:
+            return override.replaced.wall == start.wall // DAY * DAY
+        return self._joined(override.replaced, start).key == start.key
+
+    def _stored_busy(self, item: Component) -> Iterator[StoredBusy]:
+        if item.name != "VFREEBUSY":
+            return
+        for found in item.all("FREEBUSY"):
+            fbtype = found.param("FBTYPE").upper() or "BUSY"
+            for start, end in self.moments.each([found], MAX_DATES):
+                if end is not None:
+                    yield StoredBusy(start.instant, end, fbtype)
+
+    # --- series --------------------------------------------------------------------------------
+
+    def _series(self, master: Component, overrides: list[_Override]) -> Series:
+        extent = read_extent(self.moments, master)
+        assert extent is not None  # it has a DTSTART
+        self._assert_in_range(extent)
+        start = extent.start
+        removed: set[int] = set()
+        removed_days: set[WallTime] = set()
+        excluded = [period.start for period in self.moments.each(master.all("EXDATE"), MAX_DATES)]
+        for moment in [*excluded, *(override.replaced for override in overrides)]:
+            if moment.is_date and not start.is_date:
+                removed_days.add(moment.wall)
+            else:
+                removed.add(self._joined(moment, start).key)
+        first = Segment(start.key, 0, extent.length, master, start.zone, start.is_date)
+        ranges = [self._range(override, start) for override in overrides if override.is_range]
+        return Series(
+            start=start,
+            rules=self._rules(master, start),
+            dates=[
+                self._date(period, start)
+                for period in self.moments.each(master.all("RDATE"), MAX_DATES)
+            ],
+            removed=removed,
+            removed_days=removed_days,
+            segments=[first, *sorted(ranges, key=lambda segment: segment.from_key)],
+            overlap=extent.overlap,
+        )
+
+    def _joined(self, moment: Moment, start: Moment) -> Moment:
+        """Return a date or time in the terms of a series: its kind of value, its zone."""
+        if start.is_date:
+            wall = moment.wall
+            if wall % DAY and not moment.is_floating:
+                wall = start.zone.wall_of(moment.instant)
+            wall -= wall % DAY
+            return start._replace(wall=wall, instant=start.zone.instant_of(wall))
+        if moment.is_date:
+            wall = moment.wall + start.wall % DAY
+            return start._replace(wall=wall, instant=start.zone.instant_of(wall))
+        if moment.is_floating and not start.is_floating:
+            return start._replace(wall=moment.wall, instant=start.zone.instant_of(moment.wall))
+        return moment
+
+    def _date(self, period: Period, start: Moment) -> Period:
+        joined = self._joined(period.start, start)
+        if period.end is None:
+            return Period(joined, None)
+        return Period(joined, joined.instant + period.end - period.start.instant)
+
+    def _range(self, override: _Override, start: Moment) -> Segment:
+        """Return what a THISANDFUTURE override makes of the instances from its own on."""
+        replaced = self._joined(override.replaced, start)
+        moved = override.extent.start
+        zone, wall = moved.zone, moved.wall
+        if zone is UTC_ZONE:
+            # Told in UTC by a client that converts everything: the series keeps its own clock.
+            zone, wall = start.zone, start.zone.wall_of(moved.instant)
+        before = replaced.wall if start.is_date else start.zone.wall_of(replaced.instant)
+        key = replaced.key
+        if override.replaced.is_date and not start.is_date:
+            key = start.zone.instant_of(override.replaced.wall)
+        return Segment(
+            key, wall - before, override.extent.length, override.component, zone, moved.is_date
+        )
+
+    def _rules(self, master: Component, start: Moment) -> list[BoundRule]:
+        found = master.all("RRULE")
+        if len(found) > MAX_RULES and not self.lenient:
+            raise ValueError(f"more than {MAX_RULES} rules")
+        rules = [parse_rule(item.value, lenient=self.lenient) for item in found[:MAX_RULES]]
+        return [self._bound(rule, start) for rule in rules if rule is not None]
+
+    def _bound(self, rule: Rule, start: Moment) -> BoundRule:
+        """Return a rule with its UNTIL told on the wall of DTSTART."""
+        until, last, instant = rule.until, None, None
+        if until is not None:
+            last = until.wall
+            if start.is_date:
+                if until.is_utc and last % DAY:
+                    last = start.zone.wall_of(last)
+            elif until.is_date:
+                last += DAY - 1
+            elif until.is_utc:
+                instant = until.wall
+                last = start.zone.wall_of(instant) + (0 if start.zone.is_fixed else DAY)
+        times = RuleTimes(rule, start.wall, all_day=start.is_date, until=last)
+        return BoundRule(times, instant)
+
+
+def _latest(items: list[Component]) -> list[Component]:
+    """Return the latest of several masters, all of them where nothing tells them apart."""
+    if len(items) <= 1:
+        return items
+    latest = max(_rank(item) for item in items)
+    return [item for item in items if _rank(item) == latest]
+
+
+def _rank(item: Component) -> tuple[int, str]:
+    """Return what says which of two versions is the later (RFC 5546 section 2.1.5)."""
+    sequence = item.value("SEQUENCE").strip()
+    number = int(sequence) if sequence.isascii() and sequence.isdigit() else 0
+    return number, item.value("DTSTAMP").strip().upper()

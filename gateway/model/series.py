@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from gateway.model.component import Component
+from gateway.model.extent import end_of
 from gateway.model.local_time import Duration, WallTime
 from gateway.model.moment import Moment, Period
 from gateway.model.occurrence import Occurrence, Overlap
@@ -53,7 +54,16 @@ _Timed = TypeVar("_Timed", _Base, Occurrence)
 class Series:
     """A master with its rules, dates, exceptions and ranges."""
 
-    __slots__ = ("_date_keys", "_dates", "_removed", "_rules", "overlap", "segments", "start")
+    __slots__ = (
+        "_date_keys",
+        "_dates",
+        "_removed",
+        "_removed_days",
+        "_rules",
+        "overlap",
+        "segments",
+        "start",
+    )
 
     def __init__(
         self,
@@ -62,6 +72,7 @@ class Series:
         rules: Sequence[BoundRule],
         dates: Iterable[Period],
         removed: set[int],
+        removed_days: set[WallTime],
         segments: Sequence[Segment],
         overlap: Overlap,
     ) -> None:
@@ -70,6 +81,7 @@ class Series:
         self.overlap = overlap
         self._rules = rules
         self._removed = removed
+        self._removed_days = removed_days
         by_key = {start.key: _Base(start.instant, start.wall, None)}
         for moment, end in dates:
             if moment.key not in by_key or end is not None:
@@ -90,12 +102,8 @@ class Series:
     @property
     def first_start(self) -> Instant:
         """A bound below every start; an instance can start before DTSTART by RDATE or shift."""
-        return self._dates[0].instant + min(0, *(item.shift - DAY for item in self.shifted), 0)
-
-    @property
-    def shifted(self) -> list[Segment]:
-        """The segments that move their instances."""
-        return [item for item in self.segments if item.shift]
+        moved = [item.shift - 2 * DAY for item in self.segments if self._moves(item)]
+        return self._dates[0].instant + min([0, *moved])
 
     @property
     def last_end(self) -> Instant | None:
@@ -107,7 +115,7 @@ class Series:
             if rule.times.last is None:
                 return None
             last = max(last, self.start.zone.instant_of(rule.times.last))
-        return last + max(0, *(item.shift for item in self.segments), 0) + self.longest + DAY
+        return last + max(0, *(item.shift for item in self.segments)) + self.longest + 2 * DAY
 
     def exceeds(self, limit: int) -> bool:
         """Tell whether any year may hold more than `limit` instances."""
@@ -136,30 +144,35 @@ class Series:
         low = window.start - self.longest - segment.shift - _SLACK
         high = window.end - segment.shift + _SLACK
         first = segment is self.segments[0]
-        found = (
+        found: Iterator[Occurrence] = (
             self._occurrence(segment, base)
             for base in self._bases(low, high, budget)
             if (first or self._key(base) >= segment.from_key)
             and (end_key is None or self._key(base) < end_key)
             and self._key(base) not in self._removed
+            and not (self._removed_days and base.wall // DAY * DAY in self._removed_days)
         )
-        if segment.shift and not segment.zone.is_fixed:
+        if self._moves(segment) and not (segment.zone.is_fixed and self.start.zone.is_fixed):
             found = _in_order(found)
         return (item for item in found if self.overlap.holds(item.start, item.end, window))
 
     def _key(self, base: _Base) -> int:
         return base.wall if self.start.is_date else base.instant
 
+    def _moves(self, segment: Segment) -> bool:
+        return segment.shift != 0 or segment.zone is not self.start.zone
+
     def _occurrence(self, segment: Segment, base: _Base) -> Occurrence:
         wall = base.wall + segment.shift
-        start = segment.zone.instant_of(wall) if segment.shift else base.instant
+        if segment.all_day:
+            wall -= wall % DAY
+        start = segment.zone.instant_of(wall) if self._moves(segment) else base.instant
         if base.end is not None:
             end = start + base.end - base.instant
         else:
             end = end_of(start, wall, segment.length, segment.zone)
-        return Occurrence(
-            start, min(end, MAX_INSTANT), segment.component, base.instant, segment.all_day
-        )
+        end = max(start, min(end, MAX_INSTANT))
+        return Occurrence(start, end, segment.component, base.instant, segment.all_day)
 
     def _bases(self, low: Instant, high: Instant, budget: Budget) -> Iterator[_Base]:
         """Yield the recurrence set from `low` to `high`, exceptions not yet taken out."""
@@ -181,19 +194,12 @@ class Series:
     ) -> Iterator[_Base]:
         zone = self.start.zone
         walls = rule.times.starts(zone.wall_of(low) - _SLACK, zone.wall_of(high) + _SLACK, budget)
-        bases = (_Base(zone.instant_of(wall), wall, None) for wall in walls)
+        bases: Iterator[_Base] = (_Base(zone.instant_of(wall), wall, None) for wall in walls)
         if not zone.is_fixed and rule.times.several_a_day:
             bases = _in_order(bases)
         for base in bases:
             if rule.until is None or base.instant <= rule.until:
                 yield base
-
-
-def end_of(start: Instant, wall: WallTime, length: Duration, zone: Zone) -> Instant:
-    """Return where an instance ends: days are nominal, seconds exact (RFC 5545 section 3.3.6)."""
-    if length.days:
-        start = zone.instant_of(wall + length.days * DAY)
-    return start + length.seconds
 
 
 def _in_order(items: Iterable[_Timed]) -> Iterator[_Timed]:

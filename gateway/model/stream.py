@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.errors import Condition, Refused
-from gateway.model.calendar import Component, parse_many
+from gateway.model.component import Component, parse_many
 from gateway.model.objects import CalendarObject, RefusedItem, split
 
 NOT_A_CALENDAR = "This is not a calendar."

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from typing import NamedTuple
 
 from gateway.errors import Refused
-from gateway.model.calendar import Component
+from gateway.model.component import Component
 from gateway.model.local_time import WallTime, parse_offset, parse_wall
 from gateway.model.rrule import Frequency, Rule, parse_rule
 from gateway.model.rrule_times import Budget, RuleTimes

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gateway.freebusy.busytime import BusyPeriod, BusyType, merge
-from gateway.model.calendar import Component, parse_many, serialize
+from gateway.model.component import Component, parse_many, serialize
 from gateway.model.content_line import Property, raw_property, write_lines
 from gateway.model.feed import Visibility
 from gateway.model.timerange import Instant, format_utc

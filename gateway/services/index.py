@@ -12,9 +12,10 @@ import structlog
 
 from gateway.errors import CalgateError
 from gateway.freebusy.blocking import blocking_periods
-from gateway.freebusy.busytime import BusyPeriod, BusyType
-from gateway.model.calendar import Component, parse
+from gateway.freebusy.busytime import BusyPeriod, BusyType, stored_periods
 from gateway.model.collection import BusyRules, Collection, ObjectRecord
+from gateway.model.component import parse
+from gateway.model.objects import read_one
 from gateway.model.recurrence import ObjectTimes, compile_object
 from gateway.model.timerange import DAY, MAX_INSTANT, MIN_INSTANT, Instant, TimeRange
 from gateway.model.zones import UTC_ZONE, Zone, tzdata_version, zone, zone_from_vtimezone
@@ -50,7 +51,7 @@ def zone_of(collection: Collection) -> Zone:
     if collection.time_zone_ics:
         try:
             for component in parse(collection.time_zone_ics.encode()).inside("VTIMEZONE"):
-                return zone_from_vtimezone(component)
+                return zone_from_vtimezone(component) or UTC_ZONE
         except CalgateError:
             return UTC_ZONE
     return UTC_ZONE
@@ -69,7 +70,10 @@ def entry_of(times: ObjectTimes, basis: Basis) -> IndexEntry:
         window = basis.horizon if times.recurring else ALWAYS
         occurrences = list(times.occurrences(window))
         spans = [TimeRange(one.start, max(one.start, one.end)) for one in occurrences]
-        periods = blocking_periods(occurrences, basis.rules, address=basis.address)
+        periods = [
+            *blocking_periods(occurrences, basis.rules, address=basis.address),
+            *stored_periods(times),
+        ]
     return IndexEntry(
         first_start=times.first_start,
         last_end=times.last_end,
@@ -163,7 +167,7 @@ def _entry(record: ObjectRecord, home: Zone, basis: Basis) -> IndexEntry:
 
 def times_of(data: bytes, home: Zone) -> ObjectTimes:
     """Return the times of a stored object."""
-    return compile_object(the_object(parse(data)), home, lenient=True)
+    return compile_object(read_one(data), home, lenient=True)
 
 
 def unknown_entry(horizon: TimeRange) -> IndexEntry:
@@ -178,8 +182,3 @@ def unknown_entry(horizon: TimeRange) -> IndexEntry:
         periods=[period],
         occurrences=[horizon],
     )
-
-
-def the_object(calendar: Component) -> object:
-    """Placeholder."""
-    raise NotImplementedError

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import Forbidden, Invalid, Refused
-from gateway.model.calendar import Component, parse_many, serialize
 from gateway.model.collection import Collection
+from gateway.model.component import Component, parse_many, serialize
 from gateway.model.content_line import raw_property, text_property
 from gateway.model.objects import CalendarObject, RefusedItem
 from gateway.model.principal import Owner

@@ -10,7 +10,7 @@ from gateway.adapters._http import GuardedClient
 from gateway.adapters.registry import Registry
 from gateway.errors import AccessLost, SignInNeeded, Unavailable
 from gateway.freebusy.busytime import BusyPeriod, BusyType
-from gateway.model.calendar import parse_many
+from gateway.model.component import parse_many
 from gateway.model.timerange import HOUR, TimeRange
 from gateway.ports import Adapter, Capability, UpstreamObject, UpstreamPage
 from gateway.sandbox.ics_server import Fault, IcsServer
