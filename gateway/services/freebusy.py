@@ -14,7 +14,7 @@ import structlog
 
 from gateway.errors import CalgateError
 from gateway.freebusy.blocking import blocking_periods
-from gateway.freebusy.busytime import BusyPeriod, BusyType, coalesce
+from gateway.freebusy.busytime import BusyPeriod, BusyType, coalesce, stored_periods
 from gateway.model.collection import Collection, ObjectRecord
 from gateway.model.recurrence import ObjectTimes
 from gateway.model.timerange import TimeRange
@@ -148,6 +148,7 @@ def _compute_all(
             times = known[task.key] or times_of(task.record.data, zone_of(task.collection))
             occurrences = times.occurrences(window)
             found = blocking_periods(occurrences, task.collection.rules, address=task.address)
+            found += stored_periods(times)
         except CalgateError:
             done.cut = True
             periods.append(everything)
