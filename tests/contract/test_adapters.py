@@ -164,7 +164,7 @@ async def test_two_reads_of_the_same_are_equal(source: IcsSource) -> None:
         ({"html": True}, Unavailable),
         ({"truncate": 0}, Unavailable),
         ({"truncate": 60}, Unavailable),
-        ({"truncate": 200}, Unavailable),
+        ({"truncate": 150}, Unavailable),
         ({"cut": 60}, Unavailable),
         ({"drip": 0.2}, Unavailable),
         ({"delay": 10}, Unavailable),
