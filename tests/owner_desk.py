@@ -9,12 +9,14 @@ from typing import Any
 from gateway.bootstrap import open_gateway
 from gateway.config import Config, Limits, Mail, Security
 from gateway.model.booking import Booking
-from gateway.model.collection import Collection
+from gateway.model.collection import Collection, Provider, Role
 from gateway.model.connection import Failure, Health
 from gateway.model.page import SchedulingPage
 from gateway.model.principal import Owner
 from gateway.model.timerange import DAY, HOUR
+from gateway.services.claim import token_of
 from gateway.services.registry import Services
+from gateway.services.tokens import digest, new_secret
 from gateway.storage.cipher import new_key
 from gateway.web.server import start_server
 from tests.builders import a_booking, a_collection, a_connection
@@ -73,6 +75,12 @@ class OwnerDesk:
         """Put a booking two days ahead straight into the store."""
         start = (self.services.clock.now() // HOUR) * HOUR + 2 * DAY
         booking = a_booking(owner.id, **{"start": start, "page_id": page.id} | values)
+        token = new_secret()
+        booking = replace(
+            booking,
+            manage_digest=digest(token),
+            manage_sealed=self.services.cipher.seal(token.encode(), bound_to=token_of(booking.id)),
+        )
         async with self.services.store.write(owner_id=owner.id) as tx:
             await tx.bookings.add(booking)
         return booking
@@ -91,8 +99,8 @@ class OwnerDesk:
                 a_collection(
                     owner.id,
                     connection_id=connection.id,
-                    provider="ics",
-                    role="reader",
+                    provider=Provider.ICS,
+                    role=Role.READER,
                     name="school",
                     display_name=name,
                 )

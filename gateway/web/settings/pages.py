@@ -7,6 +7,7 @@ from aiohttp import web
 from gateway.errors import Conflict, Invalid
 from gateway.model.page import WEEKDAYS, PageState, QuestionType, SchedulingPage
 from gateway.model.page_rules import page_errors, tidy
+from gateway.model.slug import fold_slug
 from gateway.model.zones import zone_names
 from gateway.services.registry import Services
 from gateway.web.auth import Visit, acts, reads, see
@@ -167,7 +168,7 @@ async def remove(visit: Visit) -> web.StreamResponse:
 
 def _all_errors(read: SchedulingPage, unread: dict[str, str]) -> dict[str, str]:
     """Return what cannot be read and what may not be said, so that one look finds it all."""
-    judged = replace(read, slug=read.slug or "made-later")
+    judged = replace(read, slug=fold_slug(read.slug) or "made-later")
     found = {**page_errors(tidy(judged)), **unread}
     if found.keys() & {f"hours_{day}" for day in WEEKDAYS}:
         found.pop("weekly_hours", None)

@@ -1,0 +1,30 @@
+"""What tests of the whole application share."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.model.principal import Owner
+from tests.owner_desk import OwnerDesk, owner_desk
+from tests.plain_browser import PlainBrowser
+
+
+@pytest.fixture
+async def desk(data_dir: Path) -> AsyncIterator[OwnerDesk]:
+    """Serve a gateway over an empty database."""
+    async with owner_desk(data_dir) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def jane(desk: OwnerDesk) -> Owner:
+    """Make Jane, who has a seat and nothing else."""
+    return await desk.owner()
+
+
+@pytest.fixture
+async def browser(desk: OwnerDesk, jane: Owner) -> AsyncIterator[PlainBrowser]:
+    """Give a browser in which Jane is signed in."""
+    async with desk.signed_in(jane.email) as opened:
+        yield opened
