@@ -28,6 +28,7 @@ PAGES = (
     "/settings/pages",
     "/settings/pages/new",
     "/settings/pages/{page}",
+    "/settings/pages/{page}/explain",
     "/settings/feeds",
     "/settings/profile",
     "/settings/security",

@@ -1,14 +1,20 @@
 """Scheduling pages through their form: what is said is kept, what is wrong is told."""
 
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
 
-from gateway.model.page import PageState
+from gateway.model.booking import BookingState
+from gateway.model.page import WEEKDAYS, BookingLimits, PageState
 from gateway.model.principal import Owner
+from gateway.model.timerange import to_datetime
 from tests.owner_desk import OwnerDesk
 from tests.plain_browser import PlainBrowser, ShownPage
 
 TAB = "/settings/calendar"
 OTHER = "john@example.org"
+ALWAYS = dict.fromkeys(WEEKDAYS, (("00:00", "24:00"),))
 
 
 async def new_page(browser: PlainBrowser, **values: str) -> ShownPage:
@@ -233,3 +239,71 @@ async def test_odd_forms_are_no_error_of_ours(browser: PlainBrowser) -> None:
         for fields in odd:
             page = await browser.post(path, [("csrf", token), *fields])
             assert page.status < 500, (path, fields)
+
+
+async def test_a_free_time_is_explained_as_offered(
+    desk: OwnerDesk, jane: Owner, browser: PlainBrowser
+) -> None:
+    """Where nothing speaks against a time, the page says that."""
+    await desk.calendar(jane)
+    page = await desk.page(jane, weekly_hours=ALWAYS)
+
+    shown = await browser.open(f"/settings/pages/{page.id}/explain?{_in_days(3)}&time=10:00")
+    assert "Nothing speaks against it." in shown.text
+
+
+async def test_a_refused_time_is_explained_by_name(
+    desk: OwnerDesk, jane: Owner, browser: PlainBrowser
+) -> None:
+    """Every reason is told: the calendar that cannot be read with its cause, and the hours."""
+    await desk.lost_calendar(jane, "School")
+    page = await desk.page(jane, weekly_hours={})
+
+    shown = await browser.open(f"/settings/pages/{page.id}/explain?{_in_days(3)}&time=10:07")
+    assert "is not offered" in shown.text
+    assert "The calendar School cannot be read:" in shown.text
+    assert "The address gives no calendar any more (404)." in shown.text
+    assert "The page is not open for all of this time." in shown.text
+
+
+async def test_each_rule_has_its_words(desk: OwnerDesk, jane: Owner, browser: PlainBrowser) -> None:
+    """Step, notice, horizon, limit, booking, state and duration are told in words."""
+    await desk.calendar(jane)
+    page = await desk.page(jane, weekly_hours=ALWAYS, limits=BookingLimits(per_month=1))
+    booking = await desk.booking(jane, page, state=BookingState.CONFIRMED)
+    day = to_datetime(booking.start).astimezone(ZoneInfo("Europe/Amsterdam"))
+    taken = await browser.open(
+        f"/settings/pages/{page.id}/explain?date={day:%Y-%m-%d}&time={day:%H:%M}"
+    )
+    assert "A booking is there from" in taken.text
+    assert "The limit is reached: 1 in a month." in taken.text
+    far = await browser.open(f"/settings/pages/{page.id}/explain?{_in_days(300)}&time=10:07")
+    assert "It is too far ahead" in far.text
+    assert "Starts are every 30 minutes" in far.text
+    past = await browser.open(f"/settings/pages/{page.id}/explain?{_in_days(-3)}&time=10:00")
+    assert "It is too soon" in past.text
+
+
+@pytest.mark.parametrize(
+    "query", ["date=&time=", "date=2026-02-30&time=10:00", "date=0001-01-01&time=99:99", "date=x"]
+)
+async def test_a_time_that_is_none_is_said(
+    desk: OwnerDesk, jane: Owner, browser: PlainBrowser, query: str
+) -> None:
+    """The form says beside its fields what it wants."""
+    page = await desk.page(jane)
+    shown = await browser.open(f"/settings/pages/{page.id}/explain?{query}")
+
+    assert shown.status == 200
+    assert 'role="alert"' in shown.text
+
+
+async def test_anothers_page_explains_nothing(desk: OwnerDesk, browser: PlainBrowser) -> None:
+    """What speaks against a time is its owner's business."""
+    page = await desk.page(await desk.owner(OTHER))
+
+    assert (await browser.open(f"/settings/pages/{page.id}/explain")).status == 404
+
+
+def _in_days(days: int) -> str:
+    return f"date={datetime.now(UTC).date() + timedelta(days=days)}"

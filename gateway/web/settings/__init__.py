@@ -10,6 +10,7 @@ from gateway.web.settings import (
     connect,
     dashboard,
     feeds,
+    page_explained,
     pages,
     profile,
     security,
@@ -20,7 +21,7 @@ from gateway.web.settings import (
 def routes(services: Services) -> list[web.RouteDef]:
     """Return the routes of the owner's side."""
     calendars = (calendar_tab, connect, calendar_page)
-    parts = (*calendars, dashboard, pages, feeds, profile, security, sign_in)
+    parts = (*calendars, dashboard, pages, page_explained, feeds, profile, security, sign_in)
     return [
         reads(services, "/settings", _first_tab),
         acts(services, "/logout", sign_in.sign_out),
