@@ -110,7 +110,7 @@ def _grid(
         y = up.at(value)
         yield f'<line class="grid" x1="{LEFT}" x2="{width - RIGHT}" y1="{y}" y2="{y}"/>'
         named = f'<text class="faint" x="{LEFT - 8}" y="{y + 4}" text-anchor="end">'
-        yield f"{named}{value:g} ms</text>"
+        yield f"{named}{value:,g} ms</text>"
         value *= 10
     for size in sorted(sizes):
         x, y = across.at(size), height - BOTTOM + 20

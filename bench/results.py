@@ -7,7 +7,7 @@ from typing import Any
 OPERATIONS = {
     "fb1": "free-busy-query, 1 week",
     "fb8": "free-busy-query, 8 weeks",
-    "fb8_after_put": "the same right after a PUT",
+    "fb8_after_put": "free-busy-query, right after a PUT",
     "query1": "calendar-query, 1 week, with data",
     "multiget50": "calendar-multiget, 50 events",
     "propfind": "PROPFIND depth 1, entity tags",

@@ -66,7 +66,7 @@ def configure_logging(*, json: bool, level: str = "INFO", stream: TextIO | None 
 
 
 class Metrics:
-    """Counters and timings of one gateway, in a registry of their own; labels never name a person."""
+    """Counters and timings of one gateway, in a registry of their own; labels name nobody."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

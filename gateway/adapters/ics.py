@@ -98,7 +98,7 @@ class IcsAdapter:
         )
 
     async def last_look(self, upstream_id: str, window: TimeRange) -> Sequence[BusyPeriod]:
-        """Read the calendar now and return its busy time in the window; what is unreadable fails."""
+        """Read the calendar now, return its busy time in the window; what is unreadable fails."""
         del upstream_id
         answer = await self._get({})
         stream = await _read(answer)

@@ -22,7 +22,22 @@ TYPES = ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY")
 MAX_UID = 1_024
 # What section 3.6 lets stand once at most, as far as anybody acts on it.
 _ONCE = frozenset(
-    ["CLASS", "COMPLETED", "CREATED", "DTEND", "DTSTAMP", "DTSTART", "DUE", "DURATION", "ORGANIZER", "RECURRENCE-ID", "SEQUENCE", "STATUS", "TRANSP", "UID"]
+    [
+        "CLASS",
+        "COMPLETED",
+        "CREATED",
+        "DTEND",
+        "DTSTAMP",
+        "DTSTART",
+        "DUE",
+        "DURATION",
+        "ORGANIZER",
+        "RECURRENCE-ID",
+        "SEQUENCE",
+        "STATUS",
+        "TRANSP",
+        "UID",
+    ]
 )
 # A header that belongs to a feed or a message, not to one of its objects.
 _NOT_OF_AN_OBJECT = ("METHOD", "NAME", "REFRESH-INTERVAL", "SOURCE")

@@ -129,13 +129,13 @@ class IcsServer:
         body = EMPTY if fault.empty else self.calendars.get(name)
         if body is None:
             return web.Response(status=404, text="Not found\n")
+        if fault.truncate >= 0:
+            body = body[: fault.truncate]
         etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
         if not fault.forget_etag:
             headers["ETag"] = etag
             if request.headers.get("If-None-Match") == etag:
                 return web.Response(status=304, headers=headers)
-        if fault.truncate >= 0:
-            body = body[: fault.truncate]
         headers["Content-Type"] = fault.content_type or "text/calendar; charset=utf-8"
         return web.Response(body=body, headers=headers)
 

@@ -98,7 +98,7 @@ async def basis_of(tx: Transaction, collection: Collection, now: Instant) -> Bas
 
 
 class IndexService:
-    """Builds calendars' indexes anew: nightly as time goes on, and when what they rest on changes."""
+    """Builds calendars' indexes anew: nightly, and when what they rest on changes."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store

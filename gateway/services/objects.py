@@ -1,6 +1,6 @@
 """Calendar object resources and calendars: put, remove, list, with preconditions and the index.
 
-Law: an object and its times are written in one transaction; nothing that was refused leaves a trace.
+Law: an object and its times are written in one transaction; what was refused leaves no trace.
 """
 
 import asyncio

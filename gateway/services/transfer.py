@@ -1,4 +1,4 @@
-"""Moving data in and out: `.ics` files into a local calendar, an owner's calendars into a folder."""
+"""Moving data in and out: `.ics` files into a local calendar, calendars into a folder."""
 
 import asyncio
 import os
@@ -153,12 +153,16 @@ def joined(objects: Iterable[bytes], collection: Collection) -> bytes:
         parts = parse_many(data)[0].components
         zones = {part.text("TZID"): part for part in parts if part.name == "VTIMEZONE"}
         written = {name: serialize(part) for name, part in zones.items()}
-        for known, calendar in calendars:
-            if all(known.get(name, text) == text for name, text in written.items()):
-                break
-        else:
-            known, calendar = {}, _empty(collection)
-            calendars.append((known, calendar))
+        agreeing = (
+            one
+            for one in calendars
+            if all(one[0].get(name, text) == text for name, text in written.items())
+        )
+        found = next(agreeing, None)
+        if found is None:
+            found = ({}, _empty(collection))
+            calendars.append(found)
+        known, calendar = found
         calendar.components.extend(part for name, part in zones.items() if name not in known)
         known.update(written)
         calendar.components.extend(part for part in parts if part.name != "VTIMEZONE")

@@ -5,19 +5,16 @@ and type. Rows of a recurring object exist for the horizon only, those of others
 objects have no rows at all. Merged days are brought up to date once, when a transaction ends.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
     and_,
     bindparam,
     delete,
     insert,
     or_,
     select,
-    text,
     union_all,
     update,
 )
@@ -28,56 +25,26 @@ from gateway.model.collection import ObjectRecord
 from gateway.model.timerange import DAY, Instant, TimeRange
 from gateway.ports import IndexEntry
 from gateway.storage import schema
+from gateway.storage.index_rows import (
+    Pending,
+    Span,
+    Spans,
+    busy_days,
+    days_of,
+    days_statement,
+    decode,
+    encode,
+    horizon_of,
+    overlaps,
+    spans_of,
+    table_of,
+    without,
+)
 from gateway.storage.objects import COLUMNS, record
 from gateway.storage.repository import Dialect, Repository
 
-LONG = 2 * DAY
-"""Longer occurrences stand in their own table, so that a scan looks back only this far."""
 BATCH = 400
 """Days, rows or ids handled by one statement, far below what either engine takes."""
-
-Spans = list[tuple[int, int]]
-Table = type(schema.occurrence)
-
-
-class Span(NamedTuple):
-    """A row of an occurrence table; FREE where it matters to calendar-query only."""
-
-    start: Instant
-    end: Instant
-    fbtype: str
-
-
-class Pending:
-    """What one transaction has changed in one collection and not yet merged."""
-
-    __slots__ = ("added", "dirty", "horizon")
-
-    def __init__(self, horizon: TimeRange | None) -> None:
-        self.horizon = horizon
-        self.added: dict[tuple[int, str], Spans] = {}
-        self.dirty: set[int] = set()
-
-    def add(self, spans: Iterable[Span]) -> None:
-        """Note new busy time, which can be merged into its days as it is."""
-        for span in self._inside(spans):
-            for day in range(span.start // DAY, (span.end - 1) // DAY + 1):
-                piece = (max(span.start, day * DAY), min(span.end, (day + 1) * DAY))
-                self.added.setdefault((day, span.fbtype), []).append(piece)
-
-    def spoil(self, spans: Iterable[Span]) -> None:
-        """Note removed busy time: its days must be read anew from the occurrences."""
-        for span in self._inside(spans):
-            self.dirty.update(range(span.start // DAY, (span.end - 1) // DAY + 1))
-
-    def _inside(self, spans: Iterable[Span]) -> Iterable[Span]:
-        if self.horizon is None:
-            return
-        low, high = self.horizon.start, self.horizon.end
-        for start, end, fbtype in spans:
-            clipped = Span(max(start, low), min(end, high), fbtype)
-            if fbtype != BusyType.FREE and clipped.start < clipped.end:
-                yield clipped
 
 
 class Index(Repository):
@@ -93,7 +60,7 @@ class Index(Repository):
 
     async def put(self, collection_id: int, object_id: int, entry: IndexEntry) -> None:
         pending = await self._begin(collection_id)
-        wanted = set() if entry.dense else _spans(entry)
+        wanted = set() if entry.dense else spans_of(entry)
         stored = await self._stored(object_id)
         gone, new = stored - wanted, wanted - stored
         await self._remove_spans(object_id, stored, gone)
@@ -107,7 +74,7 @@ class Index(Repository):
                     "fbtype": span.fbtype,
                 }
                 for span in sorted(new)
-                if _table(span) is table
+                if table_of(span) is table
             ]
             for start in range(0, len(rows), BATCH):
                 await self._many(insert(table), rows[start : start + BATCH])
@@ -134,7 +101,7 @@ class Index(Repository):
             )
             if row is None:
                 raise errors.NotFound("calendar")
-            pending = self._pending[collection_id] = Pending(_horizon(row))
+            pending = self._pending[collection_id] = Pending(horizon_of(row))
         return pending
 
     async def _stored(self, object_id: int) -> set[Span]:
@@ -152,7 +119,7 @@ class Index(Repository):
         if not gone:
             return
         for table in (schema.occurrence, schema.long_occurrence):
-            doomed = [span for span in gone if _table(span) is table]
+            doomed = [span for span in gone if table_of(span) is table]
             if not doomed:
                 continue
             statement = delete(table).where(table.c.object_id == object_id)
@@ -196,7 +163,7 @@ class Index(Repository):
 
     async def _rebuild(self, collection_id: int, days: Sequence[int]) -> None:
         merged: dict[tuple[int, str], Spans] = {}
-        for row in await self._all(_days_statement(collection_id, days)):
+        for row in await self._all(days_statement(collection_id, days)):
             low, high = max(row.start_at, row.lo), min(row.end_at, row.lo + DAY)
             merged.setdefault((row.lo // DAY, row.fbtype), []).append((low, high))
         table = schema.busy_day.c
@@ -217,7 +184,7 @@ class Index(Repository):
             )
             for row in rows:
                 if (row.day, row.fbtype) in added:
-                    added[row.day, row.fbtype].extend(_decode(row.day, row.periods))
+                    added[row.day, row.fbtype].extend(decode(row.day, row.periods))
         await self._write_days(collection_id, added)
 
     async def _write_days(self, collection_id: int, merged: dict[tuple[int, str], Spans]) -> None:
@@ -226,7 +193,7 @@ class Index(Repository):
                 "collection_id": collection_id,
                 "day": day,
                 "fbtype": fbtype,
-                "periods": _encode(day, merge(spans)),
+                "periods": encode(day, merge(spans)),
             }
             for (day, fbtype), spans in merged.items()
         ]
@@ -245,7 +212,7 @@ class Index(Repository):
         row = await self._one(
             select(table.horizon_start, table.horizon_end).where(table.id == collection_id)
         )
-        return _horizon(row) if row else None
+        return horizon_of(row) if row else None
 
     async def set_horizon(self, collection_id: int, horizon: TimeRange, tzdata: str) -> None:
         if horizon.start % DAY or horizon.end % DAY:
@@ -263,7 +230,7 @@ class Index(Repository):
                 or_(day < horizon.start // DAY, day >= horizon.end // DAY),
             )
         )
-        before, inside = _days(pending.horizon), _days(horizon)
+        before, inside = days_of(pending.horizon), days_of(horizon)
         kept = [key for key in pending.added if key[0] in inside]
         pending.added = {key: pending.added[key] for key in kept}
         pending.dirty = (pending.dirty & inside) | (inside - before)
@@ -293,10 +260,10 @@ class Index(Repository):
         found: dict[int, list[BusyPeriod]] = {identifier: [] for identifier in collection_ids}
         if not found or not window.seconds:
             return found
-        for row in await self._all(_busy_days(list(found), window)):
+        for row in await self._all(busy_days(list(found), window)):
             kind = BusyType(row.fbtype)
             found[row.collection_id].extend(
-                BusyPeriod(start, end, kind) for start, end in _decode(row.day, row.periods)
+                BusyPeriod(start, end, kind) for start, end in decode(row.day, row.periods)
             )
         for identifier, outside in await self._outside(list(found), window):
             found[identifier].extend(await self._scan(identifier, outside))
@@ -317,7 +284,7 @@ class Index(Repository):
                 ),
             )
         )
-        return [(row.id, part) for row in rows for part in _without(window, _horizon(row))]
+        return [(row.id, part) for row in rows for part in without(window, horizon_of(row))]
 
     async def _scan(self, collection_id: int, window: TimeRange) -> list[BusyPeriod]:
         """Return busy time of objects that do not recur, from their rows."""
@@ -327,7 +294,7 @@ class Index(Repository):
                 select(table.c.start_at, table.c.end_at, table.c.fbtype)
                 .join(schema.component, schema.component.c.object_id == table.c.object_id)
                 .where(
-                    _overlaps(table, window),
+                    overlaps(table, window),
                     table.c.collection_id == collection_id,
                     table.c.fbtype != BusyType.FREE.value,
                     schema.component.c.recurring.is_(False),
@@ -366,7 +333,7 @@ class Index(Repository):
         part = schema.component.c
         found = [
             select(table.c.object_id).where(
-                table.c.collection_id == collection_id, _overlaps(table, window, touching=True)
+                table.c.collection_id == collection_id, overlaps(table, window, touching=True)
             )
             for table in (schema.occurrence, schema.long_occurrence)
         ]
@@ -394,94 +361,3 @@ class Index(Repository):
             .order_by(schema.object_.c.id)
         )
         return [record(row) for row in await self._all(statement)]
-
-
-# --- rows
-# -----------------------------------------------------------------------------------------------
-
-
-def _spans(entry: IndexEntry) -> set[Span]:
-    busy = {Span(start, end, kind.value) for start, end, kind in entry.periods}
-    covered = {(span.start, span.end) for span in busy}
-    free = {
-        Span(occurrence.start, occurrence.end, BusyType.FREE.value)
-        for occurrence in entry.occurrences
-        if (occurrence.start, occurrence.end) not in covered
-    }
-    return busy | free
-
-
-def _table(span: Span) -> Any:
-    return schema.long_occurrence if span.end - span.start > LONG else schema.occurrence
-
-
-def _overlaps(table: Any, window: TimeRange, *, touching: bool = False) -> ColumnElement[bool]:
-    """Return the condition of overlap; `touching` also takes what ends where the window starts."""
-    ends = table.c.end_at >= window.start if touching else table.c.end_at > window.start
-    condition = and_(table.c.start_at < window.end, ends)
-    if table is schema.occurrence:
-        condition = and_(condition, table.c.start_at >= window.start - LONG)
-    return condition
-
-
-def _busy_days(collection_ids: Sequence[int], window: TimeRange) -> Any:
-    table = schema.busy_day.c
-    return select(schema.busy_day).where(
-        table.collection_id.in_(collection_ids),
-        table.day >= window.start // DAY,
-        table.day <= (window.end - 1) // DAY,
-    )
-
-
-def _days_statement(collection_id: int, days: Sequence[int]) -> Any:
-    """Return every busy occurrence of each of these days.
-
-    CROSS JOIN, because SQLite keeps its order: a range scan per day, whatever the table's size.
-    """
-    values = ", ".join(f"({int(day) * DAY})" for day in days)
-    condition = (
-        "o.collection_id = :collection_id AND o.start_at < d.lo + 86400 AND o.end_at > d.lo "
-        "AND o.fbtype <> 'FREE'"
-    )
-    picked = "SELECT d.lo, o.start_at, o.end_at, o.fbtype FROM d CROSS JOIN"
-    statement = text(
-        f"WITH d(lo) AS (VALUES {values}) "
-        f"{picked} occurrence o WHERE {condition} AND o.start_at >= d.lo - {LONG} "
-        f"UNION ALL {picked} long_occurrence o WHERE {condition}"
-    )
-    return statement.bindparams(bindparam("collection_id", collection_id, type_=BigInteger))
-
-
-def _encode(day: int, spans: Spans) -> str:
-    base = day * DAY
-    return ",".join(f"{start - base}-{end - base}" for start, end in spans)
-
-
-def _decode(day: int, periods: str) -> Spans:
-    base = day * DAY
-    spans = []
-    for piece in periods.split(","):
-        start, _, end = piece.partition("-")
-        spans.append((base + int(start), base + int(end)))
-    return spans
-
-
-def _horizon(row: Any) -> TimeRange | None:
-    if row.horizon_start is None or row.horizon_end is None:
-        return None
-    return TimeRange(row.horizon_start, row.horizon_end)
-
-
-def _days(horizon: TimeRange | None) -> set[int]:
-    return set() if horizon is None else set(range(horizon.start // DAY, horizon.end // DAY))
-
-
-def _without(window: TimeRange, horizon: TimeRange | None) -> list[TimeRange]:
-    if horizon is None or not window.overlaps(horizon):
-        return [window]
-    parts = []
-    if window.start < horizon.start:
-        parts.append(TimeRange(window.start, horizon.start))
-    if horizon.end < window.end:
-        parts.append(TimeRange(horizon.end, window.end))
-    return parts

@@ -118,7 +118,7 @@ def read_window(query: MultiMapping[str], now: Instant) -> TimeRange | None:
         if start_text or end_text:
             raise Invalid({"period": "Give either a period, or a start and an end."})
         start_text, slash, end_text = period.partition("/")
-        if not slash:
+        if not slash or not (start_text or end_text):
             raise Invalid({"period": "A period has a start and an end, with a slash between."})
     if not start_text and not end_text:
         return None

@@ -12,13 +12,14 @@ from urllib.parse import unquote_to_bytes
 
 import structlog
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
 
 from gateway.errors import CalgateError
 from gateway.telemetry import Metrics
 from gateway.web.i18n import accepted
 from gateway.web.keys import LOCALE, REMOTE, SERVICES
 from gateway.web.pages_of_errors import error_page
-from gateway.web.peer import client_address, host_name, networks, own_hosts
+from gateway.web.peer import Network, client_address, host_name, networks, own_hosts
 from gateway.web.server import NAME
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -35,12 +36,18 @@ STATIC = "/static/"
 
 def setup(app: web.Application, metrics: Metrics) -> None:
     """Install the middlewares, outermost first, and the headers of every answer."""
-    services = app[SERVICES]
-    hosts = own_hosts(services.edge.public_url, services.edge.hosts)
-    trusted = networks(services.edge.trusted_proxies)
-    secure = services.edge.public_url.startswith("https://")
-    log = structlog.get_logger("gateway.web")
+    edge = app[SERVICES].edge
+    app.middlewares.extend(
+        [
+            _measured(metrics),
+            _answered(networks(edge.trusted_proxies)),
+            _addressed(own_hosts(edge.public_url, edge.hosts)),
+        ]
+    )
+    app.on_response_prepare.append(_with_headers(secure=edge.public_url.startswith("https://")))
 
+
+def _measured(metrics: Metrics) -> Middleware:
     @web.middleware
     async def measured(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
@@ -49,6 +56,12 @@ def setup(app: web.Application, metrics: Metrics) -> None:
         metrics.seconds.labels(area).observe(time.perf_counter() - started)
         metrics.requests.labels(area, f"{answer.status // 100}xx").inc()
         return answer
+
+    return measured
+
+
+def _answered(trusted: tuple[Network, ...]) -> Middleware:
+    log = structlog.get_logger("gateway.web")
 
     @web.middleware
     async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -67,6 +80,10 @@ def setup(app: web.Application, metrics: Metrics) -> None:
             log.exception("web.bug", path=request.path, error=type(error).__name__)
             return error_page(request, error)
 
+    return answered
+
+
+def _addressed(hosts: frozenset[str]) -> Middleware:
     @web.middleware
     async def addressed(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path not in OPERATIONS:
@@ -79,7 +96,12 @@ def setup(app: web.Application, metrics: Metrics) -> None:
             raise web.HTTPBadRequest
         return await handler(request)
 
+    return addressed
+
+
+def _with_headers(*, secure: bool) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     async def with_headers(request: web.Request, answer: web.StreamResponse) -> None:
+        del request
         headers = answer.headers
         headers[hdrs.SERVER] = NAME
         headers.setdefault("X-Content-Type-Options", "nosniff")
@@ -91,10 +113,8 @@ def setup(app: web.Application, metrics: Metrics) -> None:
             headers.setdefault("Vary", "Accept-Language, Cookie")
         if secure:
             headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-        del request
 
-    app.middlewares.extend([measured, answered, addressed])
-    app.on_response_prepare.append(with_headers)
+    return with_headers
 
 
 def is_plain_path(raw: str) -> bool:

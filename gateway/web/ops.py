@@ -1,4 +1,4 @@
-"""/healthz, /readyz and /metrics: answered on any Host, without a sign-in, without naming anyone."""
+"""/healthz, /readyz and /metrics: answered on any Host, without a sign-in, naming nobody."""
 
 import ipaddress
 
@@ -45,6 +45,7 @@ def _is_loopback(request: web.Request) -> bool:
 
     A request that was forwarded is therefore never taken for a local one.
     """
-    forwarded = {"X-Forwarded-For", "Forwarded", "X-Real-IP"} & set(request.headers)
+    if {"X-Forwarded-For", "Forwarded", "X-Real-IP"} & set(request.headers):
+        return False
     peer = request.transport.get_extra_info("peername") if request.transport else None
-    return bool(peer) and not forwarded and ipaddress.ip_address(peer[0].split("%")[0]).is_loopback
+    return peer is not None and ipaddress.ip_address(peer[0].split("%")[0]).is_loopback

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from gateway import errors
+from gateway.web.api.problems import answer_to
 from gateway.web.i18n import translate
 from gateway.web.keys import LOCALE
 from gateway.web.templating import page
@@ -117,7 +118,9 @@ def told_of(error: Exception) -> Told:
 
 
 def error_page(request: web.Request, error: Exception) -> web.Response:
-    """Return the page of an error, in the reader's language."""
+    """Return the page of an error, in the reader's language; below /api/ its problem."""
+    if request.path.startswith("/api/"):
+        return answer_to(error)
     told = told_of(error)
     locale = request[LOCALE]
     headers = {"X-Robots-Tag": "noindex"}

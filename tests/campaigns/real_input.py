@@ -100,9 +100,8 @@ def judge(served: Served, files: list[Path]) -> int:
                 wrong.append(f"{path.name}: refused with {status} and no named rule")
             if looks_single(data):
                 detail = re.sub(rb"<[^>]+>|\s+", b" ", answer).decode(errors="replace")
-                print(
-                    f"  one UID, refused: {path.name}: {condition}: {' '.join(detail.split())[:110]}"
-                )
+                said = " ".join(detail.split())[:110]
+                print(f"  one UID, refused: {path.name}: {condition}: {said}")
         wrong += imported(served, email, path, number)
     for outcome, count in sorted(outcomes.items()):
         print(f"{count:5} {outcome}")

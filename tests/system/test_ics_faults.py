@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from gateway.services.freebusy import FreeBusyService
 
 from gateway.adapters._addresses import GuardOptions
 from gateway.adapters._http import GuardedClient
@@ -18,6 +17,7 @@ from gateway.model.principal import Owner
 from gateway.model.timerange import DAY, HOUR, MINUTE, TimeRange
 from gateway.sandbox.ics_server import Fault, IcsServer
 from gateway.services.connections import ConnectionService, ConnectionState
+from gateway.services.freebusy import FreeBusyService
 from gateway.services.sync import Outcome, SyncService
 from gateway.services.sync_plan import RECHECK_AFTER
 from gateway.storage.cipher import KeyRing, new_key
@@ -160,7 +160,7 @@ TRANSIENT = [
     {"status": 503},
     {"status": 429},
     {"html": True},
-    {"truncate": 150},
+    {"truncate": 120},
     {"cut": 100},
     {"gzip_bomb": True},
     {"redirect": "http://169.254.169.254/latest"},
@@ -328,7 +328,7 @@ async def test_a_lease_keeps_other_nodes_away(world: World) -> None:
         ({"status": 404}, "no longer at this address"),
         ({"status": 401}, "sign-in"),
         ({"html": True}, "web page"),
-        ({"truncate": 150}, "broke off"),
+        ({"truncate": 120}, "broke off"),
     ],
     ids=str,
 )

@@ -80,7 +80,7 @@ class Names(AbstractResolver):
         self,
         host: str,
         port: int = 0,
-        family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002 - of the interface
+        family: socket.AddressFamily = socket.AF_INET,
     ) -> list[ResolveResult]:
         """Give the next answer for this name."""
         self.asked.append(host)

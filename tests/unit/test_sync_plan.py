@@ -243,10 +243,16 @@ class FaultyUpstream(RuleBasedStateMachine):
         page = UpstreamPage(objects=self.objects(self.upstream))
         self.tick([page, page, self.last_page(self.upstream)])
 
-    @precondition(lambda self: self.lying_since is None and len(self.copy) > 1)
+    @precondition(
+        lambda self: self.lying_since is None and self.suspicion is None and len(self.copy) > 1
+    )
     @rule()
     def begin_to_lie(self) -> None:
-        """Let the source answer "no events", with success, for under five minutes."""
+        """Let the source answer "no events", with success, for under five minutes.
+
+        It was read honestly since it last lied: two lies between which nobody looked are one long
+        one to any reader.
+        """
         self.lying_since = self.now
 
     def objects(self, events: dict[str, int]) -> list[UpstreamObject]:

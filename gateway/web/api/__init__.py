@@ -6,7 +6,7 @@ from aiohttp import web
 from gateway.services.registry import Services
 from gateway.web.api import bookings, calendars, feeds, pages, public, settings, tokens
 from gateway.web.api.openapi import document
-from gateway.web.api.operation import PREFIX
+from gateway.web.api.operation import OPEN, PREFIX
 from gateway.web.api.problems import HEADERS, Problem, answer
 
 # `public` first: /pages/by-slug must not be taken for a page's id.
@@ -24,13 +24,13 @@ OPERATIONS = (
 
 def routes(services: Services) -> list[web.RouteDef]:
     """Return the routes of the API."""
-    described = msgspec.json.encode(document(OPERATIONS))
+    described = msgspec.json.encode(document(OPERATIONS, services.edge.public_url))
 
     async def describe(_request: web.Request) -> web.Response:
         return web.Response(
             body=described,
             content_type="application/json",
-            headers={**HEADERS, "Cache-Control": "public, max-age=300"},
+            headers={**HEADERS, **OPEN, "Cache-Control": "public, max-age=300"},
         )
 
     return [
@@ -41,7 +41,7 @@ def routes(services: Services) -> list[web.RouteDef]:
 
 
 async def _nothing_here(request: web.Request) -> web.Response:
-    """Answer for every other address below /api/, and for a method that an address does not have."""
+    """Answer for every other address below /api/, and for a method an address does not have."""
     allowed = _methods(request.path)
     if not allowed:
         return answer(Problem(status=404, code="not_found", detail="There is no such thing here."))

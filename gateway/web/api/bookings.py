@@ -142,8 +142,14 @@ def _text(one: Reason, name: str) -> str:
 
 
 WINDOW = (
-    Parameter(name="from", about="An instant; 90 days ago if left out."),
-    Parameter(name="to", about="An instant; without end if left out."),
+    Parameter(
+        name="from",
+        about="An instant; 90 days ago if left out.",
+        example="2026-12-01T00:00:00+01:00",
+    ),
+    Parameter(
+        name="to", about="An instant; without end if left out.", example="2027-01-01T00:00:00+01:00"
+    ),
 )
 
 OPERATIONS = (
@@ -171,7 +177,7 @@ OPERATIONS = (
         about="Cancel a booking and tell its visitor.",
         handler=cancel_booking,
         gives=shapes.Booking,
-        failures=(409,),
+        failures=("not_booked", "over", "booking_changed"),
     ),
     Operation(
         name="acceptBooking",
@@ -180,7 +186,7 @@ OPERATIONS = (
         about="Accept a request, if its time is still free.",
         handler=accept_booking,
         gives=shapes.Booking,
-        failures=(409,),
+        failures=("not_requested", "page_gone", "offline", "slot_taken", "calendar_unavailable"),
     ),
     Operation(
         name="declineBooking",
@@ -189,7 +195,7 @@ OPERATIONS = (
         about="Decline a request and tell its visitor.",
         handler=decline_booking,
         gives=shapes.Booking,
-        failures=(409,),
+        failures=("not_requested", "booking_changed"),
     ),
     Operation(
         name="explain",
@@ -198,10 +204,21 @@ OPERATIONS = (
         about="Why a time is or is not offered.",
         handler=explain,
         gives=shapes.Explanation,
+        failures=("not_found",),
         parameters=(
             Parameter(name="page", about="The page's id.", required=True),
-            Parameter(name="start", about="An instant.", required=True),
-            Parameter(name="duration", about="Minutes; the page's first duration if left out."),
+            Parameter(
+                name="start",
+                about="An instant.",
+                required=True,
+                example="2026-12-01T09:00:00+01:00",
+            ),
+            Parameter(
+                name="duration",
+                about="Minutes; the page's first duration if left out.",
+                kind="integer",
+                example="30",
+            ),
         ),
     ),
 )

@@ -142,7 +142,7 @@ OPERATIONS = (
         handler=update_calendar,
         takes=shapes.CalendarFields,
         gives=shapes.Calendar,
-        failures=(403, 409),
+        failures=("read_only_calendar",),
     ),
     Operation(
         name="listConnections",

@@ -1,7 +1,7 @@
 """An operation of the API: one row of the route table, from which routes and OpenAPI are made."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,8 @@ from gateway.web.api.json_body import read_object
 from gateway.web.api.problems import HEADERS, Problem, ProblemError, answer, problem_of
 
 PREFIX = "/api/v1"
+OPEN = {"Access-Control-Allow-Origin": "*"}
+"""For what any site may read: it is the same for everybody, and no cookie is looked at."""
 IDENTIFIER = "[A-Za-z0-9_-]{1,64}"
 MAX_QUERY = 500
 """Characters of a query parameter."""
@@ -57,6 +59,8 @@ class Parameter:
     about: str
     required: bool = False
     where: str = "query"
+    kind: str = "string"
+    pattern: str = ""
     example: str = ""
 
 
@@ -67,8 +71,8 @@ Handler = Callable[[Call], Awaitable[Any]]
 class Operation:
     """Method and path under /api/v1, what it takes and gives, and who may.
 
-    `gives` is the type of the answer, None for 204; `failures` are the statuses beside those that
-    every operation of its kind can have.
+    `gives` is the type of the answer, None for 204; `failures` are the codes of problems beside
+    those that every operation of its kind can have.
     """
 
     name: str
@@ -81,8 +85,7 @@ class Operation:
     status: int = 200
     parameters: tuple[Parameter, ...] = ()
     public: bool = False
-    failures: tuple[int, ...] = ()
-    answers: Mapping[int, str] = field(default_factory=dict)
+    failures: tuple[str, ...] = ()
 
     @property
     def pattern(self) -> str:
@@ -92,7 +95,13 @@ class Operation:
     def route(self, services: Services) -> web.RouteDef:
         """Return the route: sign-in, body, handler, answer, and every failure as a problem."""
 
-        async def handle(request: web.Request) -> web.StreamResponse:
+        async def handle(request: web.Request) -> web.Response:
+            found = await respond(request)
+            if self.public and self.method == "GET":
+                found.headers.update(OPEN)
+            return found
+
+        async def respond(request: web.Request) -> web.Response:
             try:
                 owner = None if self.public else await signed_in(services, request)
                 body = await self._body(request)
@@ -107,8 +116,6 @@ class Operation:
                 return answer(
                     Problem(status=413, code="too_large", detail="The body is too large.")
                 )
-            if isinstance(found, web.StreamResponse):
-                return found
             return self._answer(found)
 
         # A route for GET answers HEAD too, as everywhere.

@@ -179,7 +179,7 @@ OPERATIONS = (
         takes=shapes.NewPage,
         gives=shapes.Page,
         status=201,
-        failures=(409,),
+        failures=("slug_taken", "too_many_pages"),
     ),
     Operation(
         name="getPage",
@@ -197,7 +197,7 @@ OPERATIONS = (
         handler=update_page,
         takes=shapes.PageFields,
         gives=shapes.Page,
-        failures=(403, 409),
+        failures=("needs_seat", "slug_taken"),
     ),
     Operation(
         name="replacePage",
@@ -207,7 +207,7 @@ OPERATIONS = (
         handler=replace_page,
         takes=shapes.NewPage,
         gives=shapes.Page,
-        failures=(403, 409),
+        failures=("needs_seat", "slug_taken"),
     ),
     Operation(
         name="removePage",

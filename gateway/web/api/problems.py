@@ -153,6 +153,59 @@ def _later(status: int, code: str, detail: str, seconds: int) -> Problem:
     )
 
 
+CODES: Mapping[str, int] = MappingProxyType(
+    {
+        "malformed": 400,
+        "not_signed_in": 401,
+        "needs_seat": 403,
+        "read_only_calendar": 403,
+        "not_found": 404,
+        "method_not_allowed": 405,
+        "booking_changed": 409,
+        "calendar_unavailable": 409,
+        "not_booked": 409,
+        "not_requested": 409,
+        "offline": 409,
+        "over": 409,
+        "page_gone": 409,
+        "slot_taken": 409,
+        "slug_taken": 409,
+        "too_many_pages": 409,
+        "too_large": 413,
+        "not_json": 415,
+        "wrong_host": 421,
+        "idempotency_mismatch": 422,
+        "invalid": 422,
+        "too_many_requests": 429,
+        "overloaded": 503,
+        "unavailable": 503,
+    }
+)
+"""The codes of the problems that operations document, each with its status."""
+
+BY_STATUS: Mapping[int, tuple[str, str]] = MappingProxyType(
+    {
+        400: ("malformed", "This request makes no sense."),
+        404: ("not_found", "There is no such thing here."),
+        405: ("method_not_allowed", "This address does not have that method."),
+        413: ("too_large", "The body is too large."),
+        421: ("wrong_host", "Nothing is published under this name."),
+    }
+)
+"""What the framework refuses before any operation is reached."""
+
+
+def answer_to(error: Exception) -> web.Response:
+    """Return the answer to whatever ended a request below /api/; a bug tells nothing of itself."""
+    if isinstance(error, errors.CalgateError):
+        return answer(problem_of(error))
+    if isinstance(error, web.HTTPException):
+        status = error.status if error.status in BY_STATUS else 400
+        code, detail = BY_STATUS[status]
+        return answer(Problem(status=status, code=code, detail=detail))
+    return answer(Problem(status=500, code="bug", detail="Something went wrong on our side."))
+
+
 TABLE: Mapping[type, Callable[[Any], Problem]] = MappingProxyType(
     {
         errors.NotFound: _not_found,

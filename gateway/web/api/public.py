@@ -1,7 +1,9 @@
 """What anybody may ask: a page, its slots, a booking."""
 
+from typing import Any
+
 from gateway.errors import Invalid
-from gateway.model.page import SchedulingPage
+from gateway.model.page import Location, SchedulingPage
 from gateway.services.booking_request import BookingRequest
 from gateway.services.pages import PageView
 from gateway.services.registry import Services
@@ -9,6 +11,7 @@ from gateway.web.api import shapes
 from gateway.web.api.operation import Call, Operation, Parameter
 from gateway.web.api.pages import page_url, questions_of
 from gateway.web.api.texts import read_instant, read_window, read_zone, text_of
+from gateway.web.keys import REMOTE
 
 MAX_SLUG = 200
 
@@ -27,9 +30,16 @@ def shown(services: Services, view: PageView) -> shapes.PublicPage:
         time_zone=page.time_zone,
         seats=page.seats,
         questions=questions_of(page),
-        location=shapes.PublicPlace(type=page.location.type) if page.location else None,
+        location=_place(page.location),
         is_offline=view.is_offline,
     )
+
+
+def _place(location: Location | None) -> shapes.PublicPlace | None:
+    if location is None:
+        return None
+    kind: Any = location.type  # one of the four words, by the page's rules
+    return shapes.PublicPlace(type=kind)
 
 
 async def page_by_slug(call: Call) -> shapes.PublicPage:
@@ -87,7 +97,7 @@ async def book(call: Call) -> shapes.BookingReceipt:
             answers=wanted.answers,
             guests=tuple(wanted.guests),
             source="api",
-            address=call.request.remote or "",
+            address=call.request[REMOTE],
         ),
         keys[0] if keys else None,
     )
@@ -109,8 +119,10 @@ OPERATIONS = (
         handler=page_by_slug,
         gives=shapes.PublicPage,
         public=True,
-        parameters=(Parameter(name="slug", about="jane or jane/intro", required=True),),
-        failures=(404,),
+        parameters=(
+            Parameter(name="slug", about="jane or jane/intro", required=True, example="jane/intro"),
+        ),
+        failures=("not_found",),
     ),
     Operation(
         name="slots",
@@ -122,16 +134,27 @@ OPERATIONS = (
         public=True,
         parameters=(
             Parameter(
-                name="from", about="A date (included) or an instant (included).", required=True
+                name="from",
+                about="A date (included) or an instant (included).",
+                required=True,
+                example="2026-12-01",
             ),
             Parameter(
                 name="to",
                 about="A date (included) or an instant (not included); at most 62 days in all.",
                 required=True,
+                example="2026-12-31",
             ),
-            Parameter(name="tz", about="The zone of the dates; the page's if left out."),
             Parameter(
-                name="duration", about="One of the page's durations; needed if it has several."
+                name="tz",
+                about="The zone of the dates; the page's if left out.",
+                example="Europe/Amsterdam",
+            ),
+            Parameter(
+                name="duration",
+                about="One of the page's durations; needed if it has several.",
+                kind="integer",
+                example="30",
             ),
         ),
     ),
@@ -150,8 +173,15 @@ OPERATIONS = (
                 name="Idempotency-Key",
                 about="1 to 255 visible ASCII characters, kept for at least 24 hours.",
                 where="header",
+                pattern="^[!-~]{1,255}$",
+                example="2b1f6c1e-6a0f-4f0a-9c56-3f7d0e6f0a11",
             ),
         ),
-        failures=(409, 429),
+        failures=(
+            "slot_taken",
+            "calendar_unavailable",
+            "idempotency_mismatch",
+            "too_many_requests",
+        ),
     ),
 )

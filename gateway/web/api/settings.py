@@ -73,6 +73,6 @@ OPERATIONS = (
         handler=save_settings,
         takes=shapes.SettingsFields,
         gives=shapes.Settings,
-        failures=(403, 409),
+        failures=("needs_seat", "slug_taken"),
     ),
 )

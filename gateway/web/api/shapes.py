@@ -9,7 +9,13 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-Time = Annotated[str, msgspec.Meta(description="An instant, RFC 3339 with an offset or Z.")]
+Time = Annotated[
+    str,
+    msgspec.Meta(
+        description="An instant, RFC 3339 with an offset or Z.",
+        extra_json_schema={"format": "date-time"},
+    ),
+]
 Minutes = Annotated[int, msgspec.Meta(description="Minutes.")]
 Hours = dict[str, list[tuple[str, str]]]
 QuestionKind = Literal["text", "long_text", "choice", "phone"]
@@ -365,7 +371,7 @@ class IssuedToken(Token, frozen=True):
     token: str
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
+class Problem(Shape, frozen=True):
     """A failure by RFC 9457; `code` is stable, further members depend on it."""
 
     type: str

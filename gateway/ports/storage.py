@@ -1,12 +1,8 @@
-"""All that the core needs from outside: a store, a clock, a cipher, a mailer, sources.
+"""What the core needs of a database: repositories in transactions."""
 
-Implementations meet in bootstrap.py.
-"""
-
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from enum import Flag, auto
 from typing import Protocol
 
 from gateway.freebusy.busytime import BusyPeriod
@@ -17,9 +13,6 @@ from gateway.model.feed import Feed
 from gateway.model.page import SchedulingPage
 from gateway.model.principal import Credential, CredentialKind, Owner, OwnerSettings, Session
 from gateway.model.timerange import Instant, TimeRange
-
-# --- storage
-# -----------------------------------------------------------------------------------------------
 
 
 class Owners(Protocol):
@@ -331,129 +324,3 @@ class Store(Protocol):
     def write(self, *, owner_id: int | None = None) -> AbstractAsyncContextManager[Transaction]: ...
     async def ping(self) -> None: ...
     async def close(self) -> None: ...
-
-
-# --- the world
-# ---------------------------------------------------------------------------------------------
-
-
-class Clock(Protocol):
-    """The only source of the present."""
-
-    def now(self) -> Instant: ...
-
-
-class Cipher(Protocol):
-    """Seals secrets at rest, bound to the row and field they belong to.
-
-    `bound_to` is always `table.column:id`, as in `feed.token_sealed:fd_1`, so that changing the key
-    can find and seal every secret again.
-    """
-
-    def seal(self, plain: bytes, *, bound_to: str) -> bytes: ...
-    def open(self, sealed: bytes, *, bound_to: str) -> bytes: ...
-
-
-class Mailer(Protocol):
-    """Hands one message to the mail host.
-
-    Raises Unavailable (try again) or AccessLost (never will).
-    """
-
-    async def send(self, recipient: str, raw: bytes) -> None: ...
-
-
-# --- sources
-# -----------------------------------------------------------------------------------------------
-
-
-class Capability(Flag):
-    """What an adapter can do; the rest is never called."""
-
-    READ = auto()
-    LIST_CALENDARS = auto()
-    WRITE = auto()
-    LAST_LOOK = auto()
-    PUSH = auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamCalendar:
-    """A calendar as the source describes it; `role` is a value of model.collection.Role."""
-
-    upstream_id: str
-    name: str
-    time_zone: str = ""
-    color: str = ""
-    role: str = "reader"
-    is_primary: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamObject:
-    """One calendar object resource from a source: all components of one UID, as iCalendar bytes.
-
-    `key` names it at the source and stays the same; `etag` changes with its content;
-    `data=None` says it is gone.
-    """
-
-    key: str
-    uid: str
-    etag: str
-    data: bytes | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamPage:
-    """A page of changes.
-
-    Only the last one carries the `cursor`; there, `complete` means that absence is deletion.
-    `unreadable` names objects by their `key` that are there but make no sense: what is stored of
-    them stays. `notes` tell the owner about them, one sentence each.
-    """
-
-    objects: Sequence[UpstreamObject]
-    cursor: str | None = None
-    complete: bool = False
-    unchanged: bool = False
-    unreadable: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-class Adapter(Protocol):
-    """Reads one connected account.
-
-    Failures are Unavailable, SignInNeeded or AccessLost, nothing else.
-    """
-
-    async def calendars(self) -> Sequence[UpstreamCalendar]: ...
-    def changes(self, upstream_id: str, cursor: str) -> AsyncIterator[UpstreamPage]: ...
-    async def last_look(self, upstream_id: str, window: TimeRange) -> Sequence[BusyPeriod]: ...
-    async def close(self) -> None: ...
-
-
-class Writer(Protocol):
-    """Writes bookings into one connected account.
-
-    Creating twice under the same UID makes one event.
-    """
-
-    async def create(self, upstream_id: str, uid: str, data: bytes) -> None: ...
-    async def update(self, upstream_id: str, uid: str, data: bytes) -> None: ...
-    async def remove(self, upstream_id: str, uid: str) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdapterSpec:
-    """A registry line: a provider's name and what its adapter can do."""
-
-    provider: str
-    title: str
-    capabilities: Capability
-
-
-class Sources(Protocol):
-    """The registry of adapters; `open` unseals nothing itself, it is given the secret."""
-
-    def specs(self) -> Iterable[AdapterSpec]: ...
-    def open(self, connection: Connection, secret: bytes) -> Adapter: ...

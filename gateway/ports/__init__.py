@@ -1,0 +1,72 @@
+"""All that the core needs from outside: a store, a clock, a cipher, a mailer, sources.
+
+Implementations meet in bootstrap.py.
+"""
+
+from gateway.ports.sources import (
+    Adapter,
+    AdapterSpec,
+    Capability,
+    Sources,
+    UpstreamCalendar,
+    UpstreamObject,
+    UpstreamPage,
+    Writer,
+)
+from gateway.ports.storage import (
+    Bookings,
+    Collections,
+    Connections,
+    Counters,
+    Feeds,
+    IdempotencyKeys,
+    Index,
+    IndexEntry,
+    Job,
+    Lease,
+    Mails,
+    Notices,
+    Objects,
+    Outbox,
+    Owners,
+    Pages,
+    Store,
+    StoredAnswer,
+    StoredMail,
+    Transaction,
+)
+from gateway.ports.world import Cipher, Clock, Mailer
+
+__all__ = [
+    "Adapter",
+    "AdapterSpec",
+    "Bookings",
+    "Capability",
+    "Cipher",
+    "Clock",
+    "Collections",
+    "Connections",
+    "Counters",
+    "Feeds",
+    "IdempotencyKeys",
+    "Index",
+    "IndexEntry",
+    "Job",
+    "Lease",
+    "Mailer",
+    "Mails",
+    "Notices",
+    "Objects",
+    "Outbox",
+    "Owners",
+    "Pages",
+    "Sources",
+    "Store",
+    "StoredAnswer",
+    "StoredMail",
+    "Transaction",
+    "UpstreamCalendar",
+    "UpstreamObject",
+    "UpstreamPage",
+    "Writer",
+]

@@ -1,0 +1,54 @@
+"""A headless Chromium, the system's, for each test that asks for one."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from importlib.resources import files
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+WIDTH = 320
+"""The narrowest screen that everything must fit (WCAG 2.2, 1.4.10)."""
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def chromium() -> str:
+    """Return where Chromium is; skip, or with REQUIRE_ALL=1 fail, where it is not."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    found = found or shutil.which("google-chrome")
+    if found:
+        return found
+    sentence = "Chromium is not on this system"
+    if os.environ.get("REQUIRE_ALL") == "1":
+        pytest.fail(f"{sentence}, and REQUIRE_ALL=1 allows no skipping")
+    pytest.skip(sentence)
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """Run a browser."""
+    path = chromium()
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield running
+        await running.close()
+
+
+async def violations(page: Page) -> list[str]:
+    """Return what axe finds against WCAG 2.2 A and AA on a page."""
+    # Run inside the tools' own world: the page's policy lets no foreign script in.
+    script = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+    await page.evaluate(script)
+    result = await page.evaluate("rules => axe.run({runOnly: {type: 'tag', values: rules}})", RULES)
+    return [
+        f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for one in result["violations"]
+        for node in one["nodes"]
+    ]
+
+
+async def overflow(page: Page) -> int:
+    """Return by how many pixels a page is wider than its window."""
+    script = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    return int(await page.evaluate(script))
