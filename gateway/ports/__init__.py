@@ -8,9 +8,12 @@ from gateway.ports.sources import (
     AdapterSpec,
     Capability,
     Sources,
+    TokenSource,
     UpstreamCalendar,
     UpstreamObject,
     UpstreamPage,
+    Watch,
+    Watcher,
     Writer,
 )
 from gateway.ports.storage import (
@@ -35,7 +38,11 @@ from gateway.ports.storage import (
     StoredMail,
     Transaction,
 )
-from gateway.ports.world import Cipher, Clock, Mailer
+from gateway.ports.world import (
+    Cipher,
+    Clock,
+    Mailer,
+)
 
 __all__ = [
     "Adapter",
@@ -64,9 +71,12 @@ __all__ = [
     "Store",
     "StoredAnswer",
     "StoredMail",
+    "TokenSource",
     "Transaction",
     "UpstreamCalendar",
     "UpstreamObject",
     "UpstreamPage",
+    "Watch",
+    "Watcher",
     "Writer",
 ]

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from gateway.freebusy.busytime import BusyPeriod
 from gateway.model.connection import Connection
-from gateway.model.timerange import TimeRange
+from gateway.model.timerange import Instant, TimeRange
 
 
 class Capability(Flag):
@@ -84,6 +84,41 @@ class Writer(Protocol):
     async def create(self, upstream_id: str, uid: str, data: bytes) -> None: ...
     async def update(self, upstream_id: str, uid: str, data: bytes) -> None: ...
     async def remove(self, upstream_id: str, uid: str) -> None: ...
+
+
+class TokenSource(Protocol):
+    """Access tokens of one connection that was made by consent (OAuth).
+
+    `rejected` is the token that the source has just answered 401 to: another one is fetched, by
+    one node at a time. Raises SignInNeeded where the consent is gone, Unavailable for now.
+    """
+
+    async def access_token(self, *, rejected: str = "") -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """A push channel that a source keeps for one calendar until `expires_at`.
+
+    `id` and `resource` are the source's names for it, needed to end it.
+    """
+
+    id: str
+    resource: str
+    expires_at: Instant
+
+
+class Watcher(Protocol):
+    """Asks a connected account to tell of changes (Capability.PUSH).
+
+    `channel` is our name for it, `secret` comes back with every notification, `address` is where
+    they are sent. A notification says only that something changed: a tick reads what.
+    """
+
+    async def watch(
+        self, upstream_id: str, *, channel: str, secret: str, address: str
+    ) -> Watch: ...
+    async def unwatch(self, watch: Watch) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
