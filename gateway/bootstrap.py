@@ -17,6 +17,7 @@ from aiohttp import web
 
 from gateway.adapters._addresses import GuardOptions
 from gateway.adapters._http import GuardedClient
+from gateway.adapters._shared import Endpoint, Shared
 from gateway.adapters.registry import Registry
 from gateway.config import Config, InvalidConfig
 from gateway.mail import SmtpMailer
@@ -104,7 +105,7 @@ async def open_gateway(config: Config) -> AsyncIterator[Gateway]:
             store=store,
             clock=clock,
             cipher=ring,
-            sources=Registry(client, clock),
+            sources=Registry(_shared(config, client, clock)),
             passwords=passwords,
         )
         stack.push_async_callback(parts.outbox.close)
@@ -231,6 +232,16 @@ class _Parts:
             await tx.mails.purge(now - KEEP_MAILS)
             await tx.counters.purge(now - KEEP_COUNTS)
         return False
+
+
+def _shared(config: Config, client: GuardedClient, clock: Clock) -> Shared:
+    google, microsoft = config.providers.google, config.providers.microsoft
+    return Shared(
+        client=client,
+        clock=clock,
+        google=Endpoint(url=google.api_url, ca_file=google.ca_file),
+        microsoft=Endpoint(url=microsoft.graph_url, ca_file=microsoft.ca_file),
+    )
 
 
 def mailer(config: Config) -> Mailer:

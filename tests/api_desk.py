@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from gateway import ports
 from gateway.adapters._addresses import GuardOptions
 from gateway.adapters._http import GuardedClient
+from gateway.adapters._shared import Shared
 from gateway.adapters.registry import Registry
 from gateway.model.principal import CredentialKind, Owner
 from gateway.services.claim import RateLimits
@@ -202,7 +203,7 @@ async def api_desk(
     edge = options.pop("edge", EdgeSettings())
     client = GuardedClient(GuardOptions(allow_private=True))
     try:
-        options.setdefault("sources", Registry(client, clock))
+        options.setdefault("sources", Registry(Shared(client=client, clock=clock)))
         options.setdefault("limits", RateLimits())
         async with (
             closing(await a_desk(store, clock, owner, **options)) as desk,

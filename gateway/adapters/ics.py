@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from gateway.adapters._http import Answer, GuardedClient, Target, Unreachable, read_url, retry_after
+from gateway.adapters._shared import Shared
 from gateway.errors import AccessLost, Refused, SignInNeeded, Unavailable
 from gateway.freebusy.busytime import BusyPeriod, busy_of, coalesce
 from gateway.model.component import serialize
@@ -121,10 +122,11 @@ class IcsAdapter:
         return answer
 
 
-def build(connection: Connection, secret: bytes, client: GuardedClient, clock: Clock) -> IcsAdapter:
+def build(connection: Connection, secret: bytes, shared: Shared) -> IcsAdapter:
     """Build an adapter from a connection's secret, which is the address."""
     del connection
-    return IcsAdapter(IcsOptions(address=secret.decode("utf-8")), client, clock)
+    options = IcsOptions(address=secret.decode("utf-8"))
+    return IcsAdapter(options, shared.client, shared.clock)
 
 
 def _targets(address: str, client: GuardedClient) -> tuple[Target, ...]:

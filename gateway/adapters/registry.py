@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.adapters import ics
-from gateway.adapters._http import GuardedClient
+from gateway.adapters._shared import Shared
 from gateway.errors import NotFound
 from gateway.model.connection import Connection
-from gateway.ports import Adapter, AdapterSpec, Clock
+from gateway.ports import Adapter, AdapterSpec
 
-Build = Callable[[Connection, bytes, GuardedClient, Clock], Adapter]
+Build = Callable[[Connection, bytes, Shared], Adapter]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +27,9 @@ class Registry:
     """All sources of this gateway (`Sources` of ports.py)."""
 
     def __init__(
-        self,
-        client: GuardedClient,
-        clock: Clock,
-        registrations: Sequence[Registration] = REGISTRATIONS,
+        self, shared: Shared, registrations: Sequence[Registration] = REGISTRATIONS
     ) -> None:
-        self._client = client
-        self._clock = clock
+        self._shared = shared
         self._by_provider = {entry.spec.provider: entry for entry in registrations}
 
     def specs(self) -> Iterable[AdapterSpec]:
@@ -45,8 +41,8 @@ class Registry:
         entry = self._by_provider.get(connection.provider)
         if entry is None:
             raise NotFound(f"source {connection.provider}")
-        return entry.build(connection, secret, self._client, self._clock)
+        return entry.build(connection, secret, self._shared)
 
     async def close(self) -> None:
         """Close what the adapters share."""
-        await self._client.close()
+        await self._shared.client.close()

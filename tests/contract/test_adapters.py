@@ -7,6 +7,7 @@ import pytest
 
 from gateway.adapters._addresses import GuardOptions
 from gateway.adapters._http import GuardedClient
+from gateway.adapters._shared import Shared
 from gateway.adapters.registry import Registry
 from gateway.errors import AccessLost, SignInNeeded, Unavailable
 from gateway.freebusy.busytime import BusyPeriod, BusyType
@@ -50,7 +51,7 @@ class IcsSource:
 
     def open(self) -> Adapter:
         """Return the adapter under test."""
-        registry = Registry(self.client, FakeClock())
+        registry = Registry(Shared(client=self.client, clock=FakeClock()))
         secret = self.server.url("work").encode()
         return registry.open(a_connection(1, provider=self.provider), secret)
 
@@ -239,7 +240,7 @@ async def test_a_last_look_fails_closed(source: IcsSource) -> None:
 
 def test_every_source_says_what_it_can() -> None:
     """Each registry line has a title and reads at least."""
-    specs = list(Registry(GuardedClient(GuardOptions()), FakeClock()).specs())
+    specs = list(Registry(Shared(client=GuardedClient(GuardOptions()), clock=FakeClock())).specs())
 
     assert [spec.provider for spec in specs] == ["ics"]
     assert all(spec.title and Capability.READ in spec.capabilities for spec in specs)
@@ -295,7 +296,7 @@ async def test_several_calendars_in_one_stream_are_one(source: IcsSource) -> Non
 
 async def test_webcal_is_a_subscription_over_http(source: IcsSource) -> None:
     """A webcal address is tried with TLS and then without."""
-    registry = Registry(source.client, FakeClock())
+    registry = Registry(Shared(client=source.client, clock=FakeClock()))
     secret = source.server.url("work").replace("http://", "webcal://").encode()
     objects, _ = await read(registry.open(a_connection(1), secret))
 

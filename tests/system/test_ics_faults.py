@@ -8,6 +8,7 @@ import pytest
 
 from gateway.adapters._addresses import GuardOptions
 from gateway.adapters._http import GuardedClient
+from gateway.adapters._shared import Shared
 from gateway.adapters.registry import Registry
 from gateway.errors import Conflict, Invalid, NotFound
 from gateway.freebusy.busytime import BusyPeriod
@@ -93,7 +94,7 @@ async def world(sqlite_store: SqlStore, clock: FakeClock) -> AsyncIterator[World
     """Run the sync side over SQLite, with a server of subscriptions on loopback."""
     client = GuardedClient(GuardOptions(allow_private=True), max_seconds=2)
     cipher = KeyRing.from_text(new_key())
-    sources = Registry(client, clock)
+    sources = Registry(Shared(client=client, clock=clock))
     sync = SyncService(sqlite_store, clock, sources, cipher)
     async with sqlite_store.write() as tx:
         owner = await tx.owners.add(an_owner(), "hash")
