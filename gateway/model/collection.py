@@ -87,7 +87,8 @@ class Collection:
 class ObjectRecord:
     """A stored calendar object resource.
 
-    `name` is its path segment, `data` the bytes as they came.
+    `name` is its path segment, `data` the bytes as they came; a record that was listed without its
+    data has `b""` there, and still its `size`.
     """
 
     id: int
@@ -100,6 +101,7 @@ class ObjectRecord:
     revision: int
     created_at: Instant
     modified_at: Instant
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,10 @@ from gateway.storage.repository import Repository
 
 TABLE = schema.object_.c
 COLUMNS = list(TABLE)
-HEADERS = [column for column in TABLE if column.name != "data"]
+HEADERS = [
+    *(column for column in TABLE if column.name != "data"),
+    func.length(TABLE.data).label("size"),
+]
 BATCH = 500
 """Names asked for in one statement, far below what either engine takes."""
 
@@ -32,6 +35,7 @@ def record(row: Row[Any], data: bytes | None = None) -> ObjectRecord:
         revision=row.revision,
         created_at=row.created_at,
         modified_at=row.modified_at,
+        size=len(row.data) if data is None else row.size,
     )
 
 
@@ -89,7 +93,11 @@ class Objects(Repository):
         if existing is not None:
             await self._run(update(schema.object_).where(TABLE.id == existing.id).values(values))
             return replace(
-                record, id=existing.id, revision=revision, created_at=existing.created_at
+                record,
+                id=existing.id,
+                revision=revision,
+                created_at=existing.created_at,
+                size=len(record.data),
             )
         values |= {
             "collection_id": record.collection_id,
@@ -99,7 +107,7 @@ class Objects(Repository):
         stored = await self._one(insert(schema.object_).values(values).returning(TABLE.id))
         assert stored is not None
         await self._bury(record.collection_id, record.name, None)
-        return replace(record, id=stored.id, revision=revision)
+        return replace(record, id=stored.id, revision=revision, size=len(record.data))
 
     async def _existing(self, record: ObjectRecord) -> Row[Any] | None:
         rows = await self._all(

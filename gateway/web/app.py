@@ -2,10 +2,11 @@
 
 from aiohttp import web
 
+from gateway.dav import app as dav
 from gateway.services.registry import Services
 from gateway.telemetry import Metrics
 from gateway.web import api, booking, feeds, ops, robots, settings, static_files
-from gateway.web.keys import SERVICES
+from gateway.web.keys import REMOTE, SERVICES
 from gateway.web.middleware import setup
 
 MAX_BODY = 11 * 1024 * 1024
@@ -26,6 +27,7 @@ def build_app(services: Services, metrics: Metrics, *, metrics_for: str) -> web.
             *settings.routes(services),
             *api.routes(services),
             *feeds.routes(services),
+            *dav.routes(services, lambda request: request[REMOTE]),
         ]
     )
     return app

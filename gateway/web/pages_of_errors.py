@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from gateway import errors
+from gateway.dav import answers
 from gateway.web.api.problems import answer_to
 from gateway.web.i18n import translate
 from gateway.web.keys import LOCALE
@@ -118,7 +119,12 @@ def told_of(error: Exception) -> Told:
 
 
 def error_page(request: web.Request, error: Exception) -> web.Response:
-    """Return the page of an error, in the reader's language; below /api/ its problem."""
+    """Return the page of an error, in the reader's language; below /api/ its problem.
+
+    Below /dav/ it is what WebDAV clients read.
+    """
+    if request.path.startswith("/dav/"):
+        return answers.answer_to(error)
     if request.path.startswith("/api/"):
         return answer_to(error)
     told = told_of(error)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.model.principal import Owner
+from tests.dav_desk import DavClient, dav_client
 from tests.owner_desk import OwnerDesk, owner_desk
 from tests.plain_browser import PlainBrowser
 
@@ -27,4 +28,11 @@ async def jane(desk: OwnerDesk) -> Owner:
 async def browser(desk: OwnerDesk, jane: Owner) -> AsyncIterator[PlainBrowser]:
     """Give a browser in which Jane is signed in."""
     async with desk.signed_in(jane.email) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def dav(desk: OwnerDesk, jane: Owner) -> AsyncIterator[DavClient]:
+    """Give a WebDAV client that signs in as Jane."""
+    async with dav_client(desk, jane) as opened:
         yield opened

@@ -1,0 +1,91 @@
+"""The CalDAV server's routes: who asks, which method or report, and what comes of errors.
+
+Methods and reports are found in the two tables at the end; `context.py` says what they are given.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+
+from aiohttp import web
+
+from gateway.dav import answers, tree
+from gateway.dav.context import Context
+from gateway.dav.methods.options import allow, options
+from gateway.dav.methods.post import post
+from gateway.dav.methods.propfind import propfind
+from gateway.dav.preferences import read_preferences
+from gateway.dav.sign_in import signed_in
+from gateway.dav.wire.xml import Element, MalformedError, name_of
+from gateway.errors import CalgateError, Condition
+from gateway.services.registry import Services
+
+Remote = Callable[[web.Request], str]
+"""Returns the network address a request comes from."""
+Method = Callable[[Context], Awaitable[web.StreamResponse]]
+Report = Callable[[Context, Element], Awaitable[web.StreamResponse]]
+
+
+def routes(services: Services, remote: Remote) -> list[web.RouteDef]:
+    """Return the routes below `/dav` and the well-known address."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            return await _answer(request, services, remote(request))
+        except (CalgateError, answers.FailureError, web.HTTPException) as error:
+            return answers.answer_to(error)
+
+    return [
+        web.route("*", tree.WELL_KNOWN, _well_known),
+        web.route("*", tree.WELL_KNOWN + "/", _well_known),
+        web.route("*", "/dav", handle),
+        web.route("*", "/dav/{path:.*}", handle),
+    ]
+
+
+async def _well_known(_request: web.Request) -> web.StreamResponse:
+    """Say where the server is (RFC 6764 section 5), whoever asks and however."""
+    return web.Response(
+        status=301, headers={"Location": tree.ROOT, "Cache-Control": "max-age=3600"}
+    )
+
+
+async def _answer(request: web.Request, services: Services, remote: str) -> web.StreamResponse:
+    if request.method == "OPTIONS":
+        # Before the sign-in, and the same for every path: it tells of the server, not of what is.
+        return options()
+    owner = await signed_in(services.owners, request, remote)
+    method = METHODS.get(request.method)
+    if method is None:
+        raise web.HTTPMethodNotAllowed(request.method, allow())
+    return await method(
+        Context(
+            request=request,
+            services=services,
+            owner=owner,
+            target=tree.read_path(request.rel_url.raw_path),
+            prefer=read_preferences(request.headers),
+        )
+    )
+
+
+async def _report(context: Context) -> web.StreamResponse:
+    """Answer REPORT (RFC 3253 section 3.6) by the name of the body's root element."""
+    body = await context.xml()
+    if body is None:
+        raise MalformedError("A REPORT names what it wants in its body.")
+    report = REPORTS.get(name_of(body))
+    if report is None:
+        await context.find()
+        raise answers.fail(403, "There is no such report here.", Condition.SUPPORTED_REPORT)
+    return await report(context, body)
+
+
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {
+        "POST": post,
+        "PROPFIND": propfind,
+        "REPORT": _report,
+    }
+)
+REPORTS: Mapping[str, Report] = MappingProxyType({})
+"""Reports by the Clark name of their root element."""

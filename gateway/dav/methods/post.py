@@ -1,0 +1,22 @@
+"""POST: only some collections take one, each in a way of its own."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+
+from aiohttp import web
+
+from gateway.dav.context import Context
+from gateway.dav.tree import Kind
+
+
+async def post(context: Context) -> web.StreamResponse:
+    """Hand the request to what takes it here; 405 anywhere else."""
+    resource = await context.find()
+    found = BY_KIND.get(resource.kind)
+    if found is None:
+        raise web.HTTPMethodNotAllowed("POST", ())
+    return await found(context)
+
+
+BY_KIND: Mapping[Kind, Callable[[Context], Awaitable[web.StreamResponse]]] = MappingProxyType({})
+"""What takes a POST: the Outbox (RFC 6638 section 5)."""

@@ -1,0 +1,94 @@
+"""Properties of RFC 4918 section 15, and those of RFC 3253, 5995 and 6578 that say what is here."""
+
+from email.utils import format_datetime
+
+from gateway.dav.properties.live import Facts, Live
+from gateway.dav.sync_token import sync_token
+from gateway.dav.tree import CalendarResource, Kind, ObjectResource, Resource
+from gateway.dav.wire.names import dav, element, escape_text
+from gateway.model.timerange import format_rfc3339, to_datetime
+
+_TYPES = {
+    Kind.PRINCIPAL: "<D:principal/>",
+    Kind.CALENDAR: "<D:collection/><C:calendar/>",
+    Kind.INBOX: "<D:collection/><C:schedule-inbox/>",
+    Kind.OUTBOX: "<D:collection/><C:schedule-outbox/>",
+    Kind.OBJECT: "",
+}
+_NAMES = {Kind.INBOX: "Inbox", Kind.OUTBOX: "Outbox", Kind.MERGED: "All calendars"}
+
+REPORTS: dict[Kind, tuple[str, ...]] = {}
+"""The reports each kind of resource answers, by Clark name; a test holds `app.py` to it."""
+
+
+def _resource_type(resource: Resource, _facts: Facts) -> str:
+    return _TYPES.get(resource.kind, "<D:collection/>")
+
+
+def _display_name(resource: Resource, facts: Facts) -> str | None:
+    if isinstance(resource, CalendarResource):
+        return escape_text(resource.collection.display_name) or None
+    if resource.kind in (Kind.PRINCIPAL, Kind.HOME):
+        return escape_text(facts.owner.name)
+    return _NAMES.get(resource.kind)
+
+
+def _etag(resource: Resource, _facts: Facts) -> str | None:
+    return escape_text(resource.record.etag) if isinstance(resource, ObjectResource) else None
+
+
+def content_type(resource: ObjectResource) -> str:
+    """Return the media type of an object, with its component as RFC 5545 section 8.1 has it."""
+    return f"text/calendar; charset=utf-8; component={resource.record.component.lower()}"
+
+
+def _content_type(resource: Resource, _facts: Facts) -> str | None:
+    if isinstance(resource, CalendarResource):
+        return "text/calendar; charset=utf-8"
+    return content_type(resource) if isinstance(resource, ObjectResource) else None
+
+
+def _content_length(resource: Resource, _facts: Facts) -> str | None:
+    return str(resource.record.size) if isinstance(resource, ObjectResource) else None
+
+
+def _created(resource: Resource, _facts: Facts) -> str | None:
+    if isinstance(resource, ObjectResource):
+        return format_rfc3339(resource.record.created_at)
+    if isinstance(resource, CalendarResource):
+        return format_rfc3339(resource.collection.created_at)
+    return None
+
+
+def _modified(resource: Resource, _facts: Facts) -> str | None:
+    if not isinstance(resource, ObjectResource):
+        return None
+    return format_datetime(to_datetime(resource.record.modified_at), usegmt=True)
+
+
+def _sync_token(resource: Resource, _facts: Facts) -> str | None:
+    return sync_token(resource.collection) if isinstance(resource, CalendarResource) else None
+
+
+def _reports(resource: Resource, _facts: Facts) -> str:
+    return "".join(
+        f"<D:supported-report><D:report>{element(name)}</D:report></D:supported-report>"
+        for name in REPORTS.get(resource.kind, ())
+    )
+
+
+def _methods(_resource: Resource, _facts: Facts) -> str:
+    return ""
+
+
+PROPERTIES = (
+    Live(name=dav("resourcetype"), value=_resource_type, in_allprop=True),
+    Live(name=dav("displayname"), value=_display_name, in_allprop=True),
+    Live(name=dav("getetag"), value=_etag, in_allprop=True),
+    Live(name=dav("getcontenttype"), value=_content_type, in_allprop=True),
+    Live(name=dav("getcontentlength"), value=_content_length, in_allprop=True),
+    Live(name=dav("creationdate"), value=_created, in_allprop=True),
+    Live(name=dav("getlastmodified"), value=_modified, in_allprop=True),
+    Live(name=dav("sync-token"), value=_sync_token),
+    Live(name=dav("supported-report-set"), value=_reports),
+)
