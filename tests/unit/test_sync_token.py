@@ -1,0 +1,37 @@
+"""Sync tokens of RFC 6578."""
+
+import pytest
+
+from gateway.dav.sync_token import revision_of, sync_token
+from gateway.errors import Condition, Refused
+from tests.builders import a_collection
+
+CALENDAR = a_collection(1, public_id="cal_A1-b_2", revision=17)
+
+
+def test_a_token_names_the_revision_that_was_seen() -> None:
+    """What was given out is read back."""
+    assert revision_of(sync_token(CALENDAR), CALENDAR) == 17
+    assert revision_of(sync_token(CALENDAR, 3), CALENDAR) == 3
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "urn:calgate:sync:cal_other:17",
+        "urn:calgate:sync:cal_A1-b_2:18",
+        "urn:calgate:sync:cal_A1-b_2:-1",
+        "urn:calgate:sync:cal_A1-b_2:١٢",
+        "urn:calgate:sync:cal_A1-b_2:" + "9" * 10_000,
+        "urn:calgate:sync:cal_A1-b_2:",
+        "http://example.org/sync:17",
+        "17",
+        "x" * 10_240,
+    ],
+)
+def test_a_token_that_was_never_given_out_is_refused(token: str) -> None:
+    """Foreign, forged, future and endless tokens name the precondition."""
+    with pytest.raises(Refused) as refused:
+        revision_of(token, CALENDAR)
+
+    assert refused.value.condition is Condition.VALID_SYNC_TOKEN
