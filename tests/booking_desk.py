@@ -5,7 +5,7 @@ import email
 import email.policy
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from typing import Any
 
@@ -153,6 +153,13 @@ class Desk:
         """Say what the last sync found."""
         async with self.store.write() as tx:
             await tx.collections.set_health(self.calendars[calendar].id, health)
+
+    async def select(self, calendar: str, *, selected: bool) -> None:
+        """Select a calendar or not, as the Calendar tab does."""
+        async with self.store.read() as tx:
+            current = await tx.collections.get(self.calendars[calendar].id)
+        assert current
+        await self.objects.update_collection(self.owner, replace(current, selected=selected))
 
     def restarted(self) -> "Desk":
         """Return the same gateway after its process died: nothing in memory is left."""

@@ -1,6 +1,7 @@
 """Who is told what, and how often: decided in the transaction of the change it tells of."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from gateway.model.booking import Booking, BookingState
 from gateway.model.collection import Collection
@@ -26,6 +27,7 @@ from gateway.services.mails import Letter, Postbox
 LOST = "calendar_lost"
 NOT_WRITTEN = "not_written"
 ATTEMPT = "booking.attempt"
+ATTEMPTS_TOLD = "booking.attempts_told"
 DIGEST_AFTER = DAY
 """After the first mail about a lost calendar, further attempts are told once a day."""
 TRAIL = 1000
@@ -154,8 +156,9 @@ class Notices:
         ]
         if not fresh:
             return
-        trail = await tx.notices.trail(owner.id, TRAIL)
-        count = sum(event == ATTEMPT and now - at < DIGEST_AFTER for at, event, _ in trail)
+        events = [event for _, event, _ in await tx.notices.trail(owner.id, TRAIL)]
+        count = list(takewhile(ATTEMPTS_TOLD.__ne__, events)).count(ATTEMPT)
+        await tx.notices.record(owner.id, ATTEMPTS_TOLD, str(count), now)
         given = Attempts(
             owner=owner,
             page=page,
