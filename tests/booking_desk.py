@@ -161,17 +161,21 @@ class Desk:
         assert current
         await self.objects.update_collection(self.owner, replace(current, selected=selected))
 
-    def restarted(self) -> "Desk":
-        """Return the same gateway after its process died: nothing in memory is left."""
-        return join(
-            self.store,
-            self.clock,
-            self.cipher,
-            sources=self.sources,
-            owner=self.owner,
-            page=self.page,
-            calendars=self.calendars,
-        )
+    def restarted(self, **other: Any) -> "Desk":
+        """Return the same gateway after its process died: nothing in memory is left.
+
+        `other` are parts that the new process has in place of the old one's.
+        """
+        parts: dict[str, Any] = {
+            "store": self.store,
+            "clock": self.clock,
+            "cipher": self.cipher,
+            "sources": self.sources,
+            "owner": self.owner,
+            "page": self.page,
+            "calendars": self.calendars,
+        }
+        return join(**(parts | other))
 
 
 def join(
