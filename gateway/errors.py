@@ -40,6 +40,7 @@ class Condition(StrEnum):
     NO_EXTERNAL_ENTITIES = "no-external-entities"
     VALID_RESOURCETYPE = "valid-resourcetype"
     VALID_SCHEDULING_MESSAGE = "valid-scheduling-message"
+    VALID_DEFAULT_CALENDAR = "valid-schedule-default-calendar-URL"
     ORGANIZER_ALLOWED = "organizer-allowed"
     QUOTA_NOT_EXCEEDED = "quota-not-exceeded"
 

@@ -1,9 +1,11 @@
 """A gateway as WebDAV clients meet it: signed requests, answers taken apart."""
 
 import base64
+import io
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 from lxml import etree
@@ -82,6 +84,11 @@ class Answer:
         return [one.text for one in self.tree.xpath(path, namespaces=NAMESPACES)]
 
 
+def _sent(body: str | bytes | AsyncIterator[bytes] | None) -> Any:
+    data = body.encode() if isinstance(body, str) else body
+    return io.BytesIO(data) if isinstance(data, bytes) else data
+
+
 def _prefixed(tag: str) -> str:
     namespace, _, local = tag[1:].rpartition("}")
     prefix = next((one for one, name in NAMESPACES.items() if name == namespace), None)
@@ -127,7 +134,7 @@ class DavClient:
         async with self.session.request(
             method,
             URL(self.url + path, encoded=True),
-            data=body.encode() if isinstance(body, str) else body,
+            data=_sent(body),
             headers=kept,
             allow_redirects=False,
             skip_auto_headers=() if "Content-Type" in kept else ("Content-Type",),

@@ -19,7 +19,9 @@ from gateway.errors import Condition
 
 RETRY_LATER = 30
 CHALLENGE = 'Basic realm="calgate", charset="UTF-8"'
-HEADERS = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+CLASSES = "1, 3, access-control, calendar-access, extended-mkcol"
+"""The `DAV` header (RFC 4918 section 10.1): only what is true."""
+HEADERS = {"DAV": CLASSES, "Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,16 @@ from aiohttp import web
 
 from gateway.dav import answers, tree
 from gateway.dav.context import Context
-from gateway.dav.methods.options import allow, options
+from gateway.dav.methods.acl import acl
+from gateway.dav.methods.copymove import copy, move
+from gateway.dav.methods.delete import delete
+from gateway.dav.methods.get import get
+from gateway.dav.methods.mkcalendar import mkcalendar, mkcol
+from gateway.dav.methods.options import options
 from gateway.dav.methods.post import post
 from gateway.dav.methods.propfind import propfind
+from gateway.dav.methods.proppatch import proppatch
+from gateway.dav.methods.put import put
 from gateway.dav.preferences import read_preferences
 from gateway.dav.sign_in import signed_in
 from gateway.dav.wire.xml import Element, MalformedError, name_of
@@ -52,11 +59,11 @@ async def _well_known(_request: web.Request) -> web.StreamResponse:
 async def _answer(request: web.Request, services: Services, remote: str) -> web.StreamResponse:
     if request.method == "OPTIONS":
         # Before the sign-in, and the same for every path: it tells of the server, not of what is.
-        return options()
+        return options(METHODS)
     owner = await signed_in(services.owners, request, remote)
     method = METHODS.get(request.method)
     if method is None:
-        raise web.HTTPMethodNotAllowed(request.method, allow())
+        raise web.HTTPMethodNotAllowed(request.method, sorted(METHODS))
     return await method(
         Context(
             request=request,
@@ -82,8 +89,18 @@ async def _report(context: Context) -> web.StreamResponse:
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
+        "ACL": acl,
+        "COPY": copy,
+        "DELETE": delete,
+        "GET": get,
+        "HEAD": get,
+        "MKCALENDAR": mkcalendar,
+        "MKCOL": mkcol,
+        "MOVE": move,
         "POST": post,
         "PROPFIND": propfind,
+        "PROPPATCH": proppatch,
+        "PUT": put,
         "REPORT": _report,
     }
 )

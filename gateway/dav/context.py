@@ -13,7 +13,7 @@ errors, MalformedError or a FailureError of `answers.py`; the caller turns these
 import asyncio
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from aiohttp import web
@@ -22,7 +22,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from gateway.dav import tree
 from gateway.dav.answers import HEADERS, fail
 from gateway.dav.preferences import Preferences
-from gateway.dav.tree import Resource, Target
+from gateway.dav.tree import CalendarResource, Kind, Resource, Target
 from gateway.dav.wire import multistatus, xml
 from gateway.dav.wire.multistatus import Response
 from gateway.dav.wire.xml import Element
@@ -59,10 +59,23 @@ class Context:
         """The database."""
         return self.services.store
 
+    @property
+    def host(self) -> str:
+        """The host the request was sent to; hrefs of another one are not ours."""
+        return self.request.host
+
     async def find(self) -> Resource:
         """Return the resource at the request's path, or raise NotFound."""
         async with self.store.read() as tx:
             return await tree.find(tx, self.owner, self.target)
+
+    async def find_calendar(self, target: Target) -> CalendarResource:
+        """Return the calendar that a target is, or would be, in; NotFound for another owner's."""
+        wanted = replace(target, kind=Kind.CALENDAR, name="")
+        async with self.store.read() as tx:
+            found = await tree.find(tx, self.owner, wanted)
+        assert isinstance(found, CalendarResource)
+        return found
 
     def depth(self, missing: Depth) -> Depth:
         """Return the Depth that was sent, `missing` where there is none; 400 for nonsense."""

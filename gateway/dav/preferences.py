@@ -1,6 +1,5 @@
 """What a client prefers: `Prefer` (RFC 7240, RFC 8144) and its older sibling `Brief: t`."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from multidict import CIMultiDictProxy
@@ -15,7 +14,7 @@ class Preferences:
     depth_noroot: bool = False
 
     @property
-    def applied(self) -> Mapping[str, str]:
+    def applied(self) -> dict[str, str]:
         """The header that says which preferences were honoured; empty for none."""
         words = [
             word

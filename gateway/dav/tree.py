@@ -104,15 +104,23 @@ def read_href(href: str, host: str) -> Target:
 
     NotFound where it is on another host or makes no sense.
     """
-    try:
-        parts = urlsplit(href.strip())
-    except ValueError:
-        raise NotFound("resource") from None
-    if parts.netloc and (parts.scheme not in ("http", "https") or parts.netloc != host):
+    if not is_of_host(href, host):
         raise NotFound("resource")
+    parts = urlsplit(href.strip())
     if parts.query or parts.fragment or not parts.path.startswith("/"):
         raise NotFound("resource")
     return read_path(parts.path)
+
+
+def is_of_host(href: str, host: str) -> bool:
+    """Tell whether an href is a path, or a URL of this very host."""
+    try:
+        parts = urlsplit(href.strip())
+    except ValueError:
+        return False
+    if not parts.scheme and not parts.netloc:
+        return True
+    return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 
 def _decoded(segment: str) -> str:

@@ -5,8 +5,8 @@ Law: an object and its times are written in one transaction; what was refused le
 
 import asyncio
 import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Collection as Container
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gateway.errors import Condition, Conflict, Forbidden, NotFound, Refused, StaleETag
@@ -28,6 +28,8 @@ ANY = "*"
 
 Tags = str | Container[str] | None
 """What If-Match or If-None-Match carried: `*`, one entity tag, several, or nothing."""
+Edit = Callable[[Collection, Mapping[str, str]], tuple[Collection, Mapping[str, str | None]]]
+"""Makes a calendar and its changed dead properties (None removes) of those that are stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,15 +151,15 @@ class ObjectService:
         Preconditions are looked at in the transaction that writes; it holds the owner's lock, so a
         booking that is being claimed sees the object or is seen by it.
         """
-        _assert_writable(collection)
-        _assert_name(name)
+        assert_writable(collection)
+        assert_name(name)
         prepared = await prepare_off_loop(data, collection, lenient=False)
-        _assert_component(collection, prepared)
+        assert_component(collection, prepared)
         unwanted = ANY if if_none_match is True else if_none_match or None
         async with self._store.write(owner_id=owner.id) as tx:
-            current = await _current(tx, collection)
+            current = await current_of(tx, collection)
             stored = await tx.objects.get(collection.id, name)
-            _assert_tags(stored, if_match, unwanted)
+            assert_tags(stored, if_match, unwanted)
             if stored is not None and stored.uid != prepared.uid:
                 # RFC 4791 section 5.3.2.1: an overwritten resource keeps its UID.
                 raise Refused(
@@ -172,7 +174,7 @@ class ObjectService:
         """Store many objects in one transaction, read leniently; any refusal undoes all of them."""
         prepared = await asyncio.to_thread(_prepare_all, items, collection)
         async with self._store.write(owner_id=owner.id) as tx:
-            current = await _current(tx, collection)
+            current = await current_of(tx, collection)
             now = self._clock.now()
             return [await item.write(tx, current, name=name, now=now) for name, item in prepared]
 
@@ -180,12 +182,12 @@ class ObjectService:
         self, owner: Owner, collection: Collection, name: str, *, if_match: Tags = None
     ) -> None:
         """Remove an object; what is not there is NotFound."""
-        _assert_writable(collection)
+        assert_writable(collection)
         async with self._store.write(owner_id=owner.id) as tx:
             stored = await tx.objects.get(collection.id, name)
             if stored is None and if_match is None:
                 raise NotFound("object")
-            _assert_tags(stored, if_match, None)
+            assert_tags(stored, if_match, None)
             if stored is not None:
                 await discard(tx, stored, self._clock.now())
 
@@ -224,7 +226,7 @@ class ObjectService:
             health=Health(last_success_at=self._clock.now()),
             created_at=self._clock.now(),
         )
-        _assert_name(wanted.name)
+        assert_name(wanted.name)
         async with self._store.write(owner_id=owner.id) as tx:
             collection = await tx.collections.add(wanted)
             for key, xml in (dead_properties or {}).items():
@@ -235,15 +237,25 @@ class ObjectService:
 
     async def update_collection(self, owner: Owner, collection: Collection) -> Collection:
         """Save a calendar's properties and rules; a new zone or rule builds its index anew."""
+        return await self.edit_collection(
+            owner, collection, lambda _before, _dead: (collection, {})
+        )
+
+    async def edit_collection(self, owner: Owner, collection: Collection, edit: Edit) -> Collection:
+        """Save what `edit` makes of a calendar as it is now; what `edit` raises undoes all."""
         async with self._store.write(owner_id=owner.id) as tx:
-            before = await _current(tx, collection)
+            before = await current_of(tx, collection)
             if before.owner_id != owner.id:
                 raise NotFound("calendar")
-            await tx.collections.update(collection)
-            await tx.collections.set_rules(collection.id, collection.rules)
-            if (before.rules, *zone_key(before)) != (collection.rules, *zone_key(collection)):
-                await rebuild_in(tx, collection, self._clock.now())
-            return await _current(tx, collection)
+            known = await tx.collections.dead_properties(collection.id)
+            after, dead = await asyncio.to_thread(edit, before, known)
+            await tx.collections.update(after)
+            await tx.collections.set_rules(after.id, after.rules)
+            for key, xml in dead.items():
+                await tx.collections.set_dead_property(after.id, key, xml)
+            if (before.rules, *zone_key(before)) != (after.rules, *zone_key(after)):
+                await rebuild_in(tx, after, self._clock.now())
+            return await current_of(tx, after)
 
     async def set_rules(self, owner: Owner, collection: Collection, rules: BusyRules) -> Collection:
         """Say which events of a calendar block."""
@@ -254,15 +266,15 @@ class ObjectService:
         if collection is not None and not collection.is_writable:
             raise Forbidden("read_only_calendar", "Bookings cannot be written to this calendar.")
         async with self._store.write(owner_id=owner.id) as tx:
-            if collection is not None and (await _current(tx, collection)).owner_id != owner.id:
+            if collection is not None and (await current_of(tx, collection)).owner_id != owner.id:
                 raise NotFound("calendar")
             await tx.owners.set_default(owner.id, collection.id if collection else None)
 
     async def remove_collection(self, owner: Owner, collection: Collection) -> None:
         """Remove a local calendar with all that is in it."""
-        _assert_writable(collection)
+        assert_writable(collection)
         async with self._store.write(owner_id=owner.id) as tx:
-            if (await _current(tx, collection)).owner_id != owner.id:
+            if (await current_of(tx, collection)).owner_id != owner.id:
                 raise NotFound("calendar")
             await tx.collections.remove(collection.id)
 
@@ -280,7 +292,8 @@ async def adopt_default(tx: Transaction, collection: Collection) -> None:
         await tx.owners.set_default(owner.id, collection.id)
 
 
-async def _current(tx: Transaction, collection: Collection) -> Collection:
+async def current_of(tx: Transaction, collection: Collection) -> Collection:
+    """Return a calendar as this transaction reads it, or raise NotFound."""
     found = await tx.collections.get(collection.id)
     if found is None:
         raise NotFound("calendar")
@@ -293,14 +306,16 @@ def _prepare_all(
     return [(name, prepare(data, collection, lenient=True)) for name, data in items]
 
 
-def _assert_writable(collection: Collection) -> None:
+def assert_writable(collection: Collection) -> None:
+    """Raise Forbidden for a calendar that clients may not write objects into."""
     if not collection.is_local:
         raise Forbidden(
             "read_only_calendar", "This calendar belongs to a provider; change it there."
         )
 
 
-def _assert_name(name: str) -> None:
+def assert_name(name: str) -> None:
+    """Raise Conflict for a name that no object or calendar can have."""
     if not 0 < len(name) <= MAX_NAME or name in (".", "..") or "/" in name or not _plain(name):
         raise Conflict("bad_name", f"A name has 1 to {MAX_NAME} characters and no slash.")
 
@@ -312,7 +327,8 @@ def _plain(name: str) -> bool:
     )
 
 
-def _assert_component(collection: Collection, prepared: Prepared) -> None:
+def assert_component(collection: Collection, prepared: Prepared) -> None:
+    """Raise Refused where a calendar does not take this kind of component."""
     if prepared.component not in collection.components:
         raise Refused(
             Condition.SUPPORTED_CALENDAR_COMPONENT,
@@ -320,7 +336,7 @@ def _assert_component(collection: Collection, prepared: Prepared) -> None:
         )
 
 
-def _assert_tags(stored: ObjectRecord | None, wanted: Tags, unwanted: Tags) -> None:
+def assert_tags(stored: ObjectRecord | None, wanted: Tags, unwanted: Tags) -> None:
     """Raise StaleETag unless If-Match and If-None-Match hold (RFC 9110 section 13.1)."""
     current = stored.etag if stored else None
     if wanted is not None and not _matches(wanted, current):

@@ -1,4 +1,4 @@
-"""POST: only some collections take one, each in a way of its own."""
+"""POST: only some resources take one, each in a way of its own."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
@@ -6,11 +6,15 @@ from types import MappingProxyType
 from aiohttp import web
 
 from gateway.dav.context import Context
+from gateway.dav.methods.add_member import add_member
+from gateway.dav.properties.webdav import ADD_MEMBER
 from gateway.dav.tree import Kind
 
 
 async def post(context: Context) -> web.StreamResponse:
     """Hand the request to what takes it here; 405 anywhere else."""
+    if context.target.kind is Kind.OBJECT and context.target.name == ADD_MEMBER:
+        return await add_member(context)
     resource = await context.find()
     found = BY_KIND.get(resource.kind)
     if found is None:

@@ -5,7 +5,7 @@ from email.utils import format_datetime
 from gateway.dav.properties.live import Facts, Live
 from gateway.dav.sync_token import sync_token
 from gateway.dav.tree import CalendarResource, Kind, ObjectResource, Resource
-from gateway.dav.wire.names import dav, element, escape_text
+from gateway.dav.wire.names import dav, element, escape_text, href
 from gateway.model.timerange import format_rfc3339, to_datetime
 
 _TYPES = {
@@ -17,6 +17,8 @@ _TYPES = {
 }
 _NAMES = {Kind.INBOX: "Inbox", Kind.OUTBOX: "Outbox", Kind.MERGED: "All calendars"}
 
+ADD_MEMBER = ";add-member"
+"""The name in a calendar that takes new members by POST (RFC 5995)."""
 REPORTS: dict[Kind, tuple[str, ...]] = {}
 """The reports each kind of resource answers, by Clark name; a test holds `app.py` to it."""
 
@@ -77,8 +79,10 @@ def _reports(resource: Resource, _facts: Facts) -> str:
     )
 
 
-def _methods(_resource: Resource, _facts: Facts) -> str:
-    return ""
+def _add_member(resource: Resource, _facts: Facts) -> str | None:
+    if isinstance(resource, CalendarResource) and resource.collection.is_local:
+        return href(resource.href + ADD_MEMBER)
+    return None
 
 
 PROPERTIES = (
@@ -91,4 +95,5 @@ PROPERTIES = (
     Live(name=dav("getlastmodified"), value=_modified, in_allprop=True),
     Live(name=dav("sync-token"), value=_sync_token),
     Live(name=dav("supported-report-set"), value=_reports),
+    Live(name=dav("add-member"), value=_add_member),
 )

@@ -57,13 +57,17 @@ class Response:
 
     def xml(self) -> str:
         """Return the element."""
-        parts = "".join(
-            f"<D:propstat><D:prop>{found.props}</D:prop>{_STATUS[found.status]}"
-            f"{_error(found.error)}</D:propstat>"
-            for found in self.propstats
-        )
+        parts = "".join(map(propstat_xml, self.propstats))
         whole = "" if self.status is None else _STATUS[self.status] + _error(self.error)
         return f"<D:response>{href(self.href)}{parts}{whole}</D:response>"
+
+
+def propstat_xml(found: PropStat) -> str:
+    """Return the element."""
+    return (
+        f"<D:propstat><D:prop>{found.props}</D:prop>{_STATUS[found.status]}"
+        f"{_error(found.error)}</D:propstat>"
+    )
 
 
 def multistatus(responses: Iterable[Response | str], *, sync_token: str | None = None) -> bytes:
