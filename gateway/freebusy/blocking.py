@@ -7,6 +7,9 @@ from gateway.model.collection import BusyRules
 from gateway.model.component import Component
 from gateway.model.recurrence import Occurrence
 
+ANSWER = "X-CALGATE-ANSWER"
+"""The PARTSTAT of a connected calendar's own user, whatever address they go by at the source."""
+
 
 def blocking_periods(
     occurrences: Iterable[Occurrence], rules: BusyRules, *, address: str
@@ -28,10 +31,12 @@ def blocking_periods(
 
 def _type(component: Component, rules: BusyRules, address: str) -> BusyType:
     kind = busy_type_of(component)
-    answer = participation(component, address)
+    answer = component.value(ANSWER).strip().upper() or participation(component, address)
     if answer == "DECLINED":
         return BusyType.FREE
-    if kind is BusyType.BUSY and answer == "TENTATIVE":
+    if answer == "NEEDS-ACTION" and kind is BusyType.BUSY:
+        return BusyType.TENTATIVE if rules.unanswered_blocks else BusyType.FREE
+    if answer == "TENTATIVE" and kind is BusyType.BUSY:
         kind = BusyType.TENTATIVE
     unwanted = (
         (kind is BusyType.TENTATIVE and not rules.tentative_blocks)
