@@ -145,7 +145,7 @@ class Radicale(Peer):
         (self.folder / "config").write_text(
             f"[server]\nhosts = 127.0.0.1:{self.port}\nmax_connections = 100\ntimeout = 600\n"
             f"[auth]\ntype = htpasswd\nhtpasswd_filename = {self.folder}/users\n"
-            "htpasswd_encryption = plain\ncache_logins = True\n"
+            "htpasswd_encryption = plain\ncache_logins = True\ndelay = 0\n"
             f"[storage]\nfilesystem_folder = {self.folder}/collections\n"
             # Its defaults would cut the answer short.
             "[reporting]\nmax_freebusy_occurrence = 1000000\n"

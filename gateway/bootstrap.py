@@ -98,6 +98,7 @@ async def open_gateway(config: Config) -> AsyncIterator[Gateway]:
         clock = SystemClock()
         client = GuardedClient(guard_options(config))
         stack.push_async_callback(client.close)
+        stack.callback(client.threads.close)
         passwords = Passwords()
         stack.callback(passwords.close)
         parts = _Parts(

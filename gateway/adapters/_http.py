@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from multidict import CIMultiDictProxy
 from yarl import URL
 
 from gateway.adapters._addresses import (
@@ -23,6 +24,7 @@ from gateway.adapters._addresses import (
     GuardedSockets,
     GuardOptions,
 )
+from gateway.adapters._threads import Threads
 from gateway.errors import Unavailable
 from gateway.model.timerange import MINUTE, Instant, to_instant
 
@@ -32,6 +34,7 @@ MAX_REDIRECTS = 5
 MAX_RETRY_AFTER = 10 * MINUTE
 MAX_URL = 2000
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+SEE_OTHER = 303
 NOT_IN_A_URL = re.compile(r"[\x00-\x20\x7f-\xa0\\\u2028\u2029]")
 CHUNK = 64 * 1024
 
@@ -57,12 +60,18 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A complete answer within bounds."""
+    """A complete answer within bounds.
+
+    `headers` may hold a name more than once; `certificate` is the server's own, in DER, over TLS.
+    """
 
     status: int
-    headers: Mapping[str, str]
+    headers: CIMultiDictProxy[str]
     charset: str | None
     body: bytes
+    url: URL
+    reason: str = ""
+    certificate: bytes | None = None
 
 
 def read_url(text: str, options: GuardOptions) -> Target:
@@ -105,18 +114,54 @@ class GuardedClient:
         resolver: AbstractResolver | None = None,
         max_bytes: int = MAX_BYTES,
         max_seconds: float = MAX_SECONDS,
+        ca_file: str = "",
+        connections: int = 32,
     ) -> None:
         self.options = options
         self._resolver = resolver
         self._max_bytes = max_bytes
         self._max_seconds = max_seconds
+        self._ca_file = ca_file
+        self._connections = connections
         self._session: aiohttp.ClientSession | None = None
+        self.threads = Threads()
+
+    def apart(self, *, ca_file: str = "") -> "GuardedClient":
+        """Return a client under the same rules with one connection that nobody else uses.
+
+        NTLM signs a connection in, not a request: two accounts must never share one.
+        """
+        made = GuardedClient(
+            self.options,
+            resolver=self._resolver,
+            max_bytes=self._max_bytes,
+            max_seconds=self._max_seconds,
+            ca_file=ca_file,
+            connections=1,
+        )
+        made.threads = self.threads
+        return made
 
     async def get(self, target: Target, *, headers: Mapping[str, str] | None = None) -> Answer:
         """Get a document over at most five redirects; raises Unavailable with one sentence."""
+        return await self.request("GET", target, headers=headers)
+
+    async def request(
+        self,
+        method: str,
+        target: Target,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        follow: bool = True,
+    ) -> Answer:
+        """Send one request; a redirect keeps its method and body (RFC 4918 clients do so too)."""
+        request = _Request(
+            method=method, headers=headers or {}, body=body, hops=MAX_REDIRECTS if follow else 0
+        )
         try:
             async with asyncio.timeout(self._max_seconds):
-                return await self._follow(target, headers or {})
+                return await self._follow(target, request)
         except TimeoutError as error:
             raise Unavailable("The server did not answer completely in time.") from error
         except aiohttp.ClientError as error:
@@ -132,26 +177,33 @@ class GuardedClient:
             await self._session.close()
             self._session = None
 
-    async def _follow(self, target: Target, headers: Mapping[str, str]) -> Answer:
-        url, auth = target.url, target.auth
-        for _ in range(MAX_REDIRECTS + 1):
+    async def _follow(self, target: Target, request: "_Request") -> Answer:
+        url, auth, headers = target.url, target.auth, request.headers
+        for _ in range(request.hops + 1):
             check_origin(url, self.options)
-            async with self._opened().get(
-                url, headers=_with(headers, auth), allow_redirects=False
+            async with self._opened().request(
+                request.method,
+                url,
+                headers=_with(headers, auth),
+                data=request.body,
+                allow_redirects=False,
             ) as response:
-                if response.status not in REDIRECTS:
+                if response.status not in REDIRECTS or request.takes(response.status):
                     return await self._read(response)
                 location = response.headers.get("Location", "")
             following = _next_url(url, location)
-            if auth is not None and url.scheme == "https" and following.scheme != "https":
+            signed_in = auth is not None or "Authorization" in headers
+            if signed_in and url.scheme == "https" and following.scheme != "https":
                 raise Blocked("The server sends us to an unprotected address.")
             if following.origin() != url.origin():
                 auth = None
+                headers = {k: v for k, v in headers.items() if k.lower() != "authorization"}
             url = following
         raise Unavailable("The server sends us on too often.")
 
     async def _read(self, response: aiohttp.ClientResponse) -> Answer:
         body = bytearray()
+        certificate = _certificate(response)  # the connection may be gone once all is read
         async for chunk in response.content.iter_chunked(CHUNK):
             body += chunk
             if len(body) > self._max_bytes:
@@ -162,6 +214,9 @@ class GuardedClient:
             headers=response.headers,
             charset=response.charset,
             body=bytes(body),
+            url=response.url,
+            reason=response.reason or "",
+            certificate=certificate,
         )
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -173,8 +228,9 @@ class GuardedClient:
                     socket_factory=GuardedSockets(self.options),
                     resolver=GuardedResolver(inner, self.options),
                     use_dns_cache=False,
-                    limit=32,
+                    limit=self._connections,
                     limit_per_host=4,
+                    ssl=_trusting(self._ca_file),
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
@@ -182,6 +238,35 @@ class GuardedClient:
                 headers={"User-Agent": "calgate", "Accept-Encoding": "gzip, deflate"},
             )
         return self._session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    method: str
+    headers: Mapping[str, str]
+    body: bytes | None
+    hops: int
+
+    def takes(self, status: int) -> bool:
+        """Tell whether a redirect is the answer: where none is followed, or it would be a GET."""
+        return not self.hops or (status == SEE_OTHER and self.method != "GET")
+
+
+def _trusting(ca_file: str) -> ssl.SSLContext | bool:
+    if not ca_file:
+        return True
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(ca_file)
+    except OSError as error:
+        raise Unavailable("The file of certificates to trust cannot be read.") from error
+    return context
+
+
+def _certificate(response: aiohttp.ClientResponse) -> bytes | None:
+    transport = response.connection.transport if response.connection else None
+    tls = transport.get_extra_info("ssl_object") if transport else None
+    return tls.getpeercert(True) if tls else None
 
 
 def _with(headers: Mapping[str, str], auth: str | None) -> dict[str, str]:

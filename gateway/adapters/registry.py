@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from gateway.adapters import ics
+from gateway.adapters import caldav, ics
 from gateway.adapters._shared import Shared
 from gateway.errors import NotFound
 from gateway.model.connection import Connection
@@ -20,7 +20,10 @@ class Registration:
     build: Build
 
 
-REGISTRATIONS: tuple[Registration, ...] = (Registration(spec=ics.SPEC, build=ics.build),)
+REGISTRATIONS: tuple[Registration, ...] = (
+    Registration(spec=ics.SPEC, build=ics.build),
+    Registration(spec=caldav.SPEC, build=caldav.build),
+)
 
 
 class Registry:

@@ -5,10 +5,7 @@ object with the fields of Fault and breaks the next answers until `DELETE /fault
 """
 
 import asyncio
-import contextlib
 import hashlib
-import zlib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -16,30 +13,9 @@ from typing import Self
 import msgspec
 from aiohttp import web
 
-LOGIN_PAGE = b"<!DOCTYPE html><html><title>Sign in</title><form action='/login'></form></html>"
+from gateway.sandbox.faults import LOGIN_PAGE, Fault, spoiled
+
 EMPTY = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//sandbox//EN\r\nEND:VCALENDAR\r\n"
-BOMB_BYTES = 64 * 1024 * 1024
-
-
-class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What goes wrong with one calendar.
-
-    `truncate` keeps so many bytes of the body, `cut` promises all of it and breaks off; `drip`
-    sends a byte per so many seconds; `forget_etag` answers without validators.
-    """
-
-    status: int = 0
-    delay: float = 0.0
-    truncate: int = -1
-    cut: int = -1
-    html: bool = False
-    empty: bool = False
-    redirect: str = ""
-    gzip_bomb: bool = False
-    drip: float = 0.0
-    forget_etag: bool = False
-    retry_after: str = ""
-    content_type: str = ""
 
 
 @dataclass
@@ -114,8 +90,9 @@ class IcsServer:
         await asyncio.sleep(fault.delay)
         response = self._answer(request, name, fault)
         self.requests.append((name, response.status))
-        if fault.cut >= 0 or fault.drip or fault.gzip_bomb:
-            return await self._stream(request, fault, self.calendars.get(name, EMPTY))
+        if fault.spoils_the_body:
+            body = self.calendars.get(name, EMPTY)
+            return await spoiled(request, fault, body, "text/calendar; charset=utf-8")
         return response
 
     def _answer(self, request: web.Request, name: str, fault: Fault) -> web.Response:
@@ -138,38 +115,3 @@ class IcsServer:
                 return web.Response(status=304, headers=headers)
         headers["Content-Type"] = fault.content_type or "text/calendar; charset=utf-8"
         return web.Response(body=body, headers=headers)
-
-    async def _stream(self, request: web.Request, fault: Fault, body: bytes) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/calendar; charset=utf-8"})
-        if fault.gzip_bomb:
-            response.headers["Content-Encoding"] = "gzip"
-        elif fault.cut >= 0:
-            response.content_length = len(body)
-        # The client is expected to give up on these.
-        with contextlib.suppress(ConnectionError):
-            await response.prepare(request)
-            async for piece in _pieces(fault, body):
-                await response.write(piece)
-            if fault.cut >= 0 and request.transport is not None:
-                request.transport.abort()
-        return response
-
-
-async def _pieces(fault: Fault, body: bytes) -> AsyncIterator[bytes]:
-    if fault.gzip_bomb:
-        for piece in _bomb():
-            yield piece
-    elif fault.drip:
-        for index in range(len(body)):
-            yield body[index : index + 1]
-            await asyncio.sleep(fault.drip)
-    else:
-        yield body[: fault.cut]
-
-
-def _bomb() -> list[bytes]:
-    packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-    block = b"X" * (1024 * 1024)
-    pieces = [packer.compress(EMPTY[:40])]
-    pieces += [packer.compress(block) for _ in range(BOMB_BYTES // len(block))]
-    return [piece for piece in [*pieces, packer.flush()] if piece]

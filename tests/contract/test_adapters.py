@@ -1,7 +1,6 @@
-"""What every adapter promises, held against a simulated source that is a real server."""
+"""What every adapter promises, held against sources that are real servers."""
 
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -14,80 +13,42 @@ from gateway.freebusy.busytime import BusyPeriod, BusyType
 from gateway.model.component import parse_many
 from gateway.model.timerange import HOUR, TimeRange
 from gateway.ports import Adapter, Capability, UpstreamObject, UpstreamPage
-from gateway.sandbox.ics_server import Fault, IcsServer
-from tests.builders import a_connection, an_event
+from tests.builders import an_event
 from tests.conftest import START, FakeClock
+from tests.upstreams import KINDS, Peers, Source, open_source
 
 NOON = START + 24 * HOUR
 """2026-11-25T12:00:00Z."""
 
 
-@dataclass
-class IcsSource:
-    """A subscription on the sandbox's server."""
-
-    server: IcsServer
-    client: GuardedClient
-    events: dict[str, bytes] = field(default_factory=dict)
-    provider: str = "ics"
-
-    def put(self, uid: str, data: bytes) -> None:
-        """Add or replace an event."""
-        self.events[uid] = data
-        self._publish()
-
-    def remove(self, uid: str) -> None:
-        """Delete an event."""
-        del self.events[uid]
-        self._publish()
-
-    def fail(self, **fault: object) -> None:
-        """Break every answer from now on."""
-        self.server.faults["work"] = Fault(**fault)  # type: ignore[arg-type]
-
-    def mend(self) -> None:
-        """Answer well again."""
-        self.server.faults.clear()
-
-    def open(self) -> Adapter:
-        """Return the adapter under test."""
-        registry = Registry(Shared(client=self.client, clock=FakeClock()))
-        secret = self.server.url("work").encode()
-        return registry.open(a_connection(1, provider=self.provider), secret)
-
-    def _publish(self) -> None:
-        bodies = [
-            data.split(b"PRODID:-//example.org//tests//EN\r\n")[1].split(b"END:VCALENDAR")[0]
-            for data in self.events.values()
-        ]
-        head = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\nX-WR-CALNAME:Work\r\n"
-        self.server.calendars["work"] = head + b"".join(bodies) + b"END:VCALENDAR\r\n"
-
-
-@pytest.fixture(params=["ics"])
-async def source(request: pytest.FixtureRequest) -> AsyncIterator[IcsSource]:
+@pytest.fixture(params=KINDS)
+async def source(request: pytest.FixtureRequest, peers: Peers) -> AsyncIterator[Source]:
     """Run each kind of source in turn, with one event in its calendar."""
-    assert request.param == "ics"
-    client = GuardedClient(GuardOptions(allow_private=True), max_seconds=2)
-    async with IcsServer() as server:
-        made = IcsSource(server, client)
-        made.put("first", an_event("first", start="20261125T120000Z", end="20261125T130000Z"))
+    async with open_source(request.param, peers) as made:
+        await made.put("first", an_event("first", start="20261125T120000Z", end="20261125T130000Z"))
         yield made
-        await client.close()
 
 
 async def read(adapter: Adapter, cursor: str = "") -> tuple[list[UpstreamObject], UpstreamPage]:
     """Read all changes; return the objects and the last page."""
+    objects, pages = await read_pages(adapter, cursor)
+    return objects, pages[-1]
+
+
+async def read_pages(
+    adapter: Adapter, cursor: str = ""
+) -> tuple[list[UpstreamObject], list[UpstreamPage]]:
+    """Read all changes; return the objects and the pages."""
     upstream_id = (await adapter.calendars())[0].upstream_id
     objects: list[UpstreamObject] = []
     pages = [page async for page in adapter.changes(upstream_id, cursor)]
     for page in pages:
         objects.extend(page.objects)
     assert [page.cursor is not None for page in pages] == [*[False] * (len(pages) - 1), True]
-    return objects, pages[-1]
+    return objects, pages
 
 
-async def test_it_lists_its_calendars(source: IcsSource) -> None:
+async def test_it_lists_its_calendars(source: Source) -> None:
     """Each calendar has a name, an id, and at most one is the primary one."""
     calendars = await source.open().calendars()
 
@@ -95,9 +56,9 @@ async def test_it_lists_its_calendars(source: IcsSource) -> None:
     assert sum(calendar.is_primary for calendar in calendars) == 1
 
 
-async def test_a_first_read_is_complete(source: IcsSource) -> None:
+async def test_a_first_read_is_complete(source: Source) -> None:
     """Without a cursor everything comes, as one object per UID in iCalendar."""
-    source.put("second", an_event("second"))
+    await source.put("second", an_event("second"))
     objects, last = await read(source.open())
 
     assert {item.uid for item in objects} == {"first", "second"}
@@ -108,7 +69,7 @@ async def test_a_first_read_is_complete(source: IcsSource) -> None:
         assert event.text("UID") == item.uid
 
 
-async def test_an_unchanged_calendar_costs_no_objects(source: IcsSource) -> None:
+async def test_an_unchanged_calendar_costs_no_objects(source: Source) -> None:
     """With the last cursor and nothing new, no object comes."""
     _, last = await read(source.open())
     objects, again = await read(source.open(), last.cursor or "")
@@ -117,32 +78,34 @@ async def test_an_unchanged_calendar_costs_no_objects(source: IcsSource) -> None
     assert again.unchanged
 
 
-async def test_a_change_comes_with_another_etag(source: IcsSource) -> None:
+async def test_a_change_comes_with_another_etag(source: Source) -> None:
     """A moved event keeps its key and changes its etag; an untouched one keeps both."""
-    source.put("second", an_event("second"))
+    await source.put("second", an_event("second"))
     before, last = await read(source.open())
-    source.put("first", an_event("first", start="20261126T120000Z"))
+    await source.put("first", an_event("first", start="20261126T120000Z"))
     after, _ = await read(source.open(), last.cursor or "")
 
-    old = {item.key: item.etag for item in before}
-    new = {item.key: item.etag for item in after}
-    assert new["first"] != old["first"]
+    old = {item.uid: (item.key, item.etag) for item in before}
+    new = {item.uid: (item.key, item.etag) for item in after}
+    assert new["first"][0] == old["first"][0]
+    assert new["first"][1] != old["first"][1]
     assert new.get("second", old["second"]) == old["second"]
 
 
-async def test_a_deletion_is_told_or_absent(source: IcsSource) -> None:
+async def test_a_deletion_is_told_or_absent(source: Source) -> None:
     """A deleted event comes as gone, or is absent from an answer that is complete."""
-    source.put("second", an_event("second"))
-    _, last = await read(source.open())
-    source.remove("first")
+    await source.put("second", an_event("second"))
+    before, last = await read(source.open())
+    (key,) = [item.key for item in before if item.uid == "first"]
+    await source.remove("first")
     objects, page = await read(source.open(), last.cursor or "")
 
-    told = any(item.key == "first" and item.data is None for item in objects)
-    absent = page.complete and all(item.key != "first" for item in objects)
+    told = any(item.key == key and item.data is None for item in objects)
+    absent = page.complete and all(item.key != key for item in objects)
     assert told or absent
 
 
-async def test_two_reads_of_the_same_are_equal(source: IcsSource) -> None:
+async def test_two_reads_of_the_same_are_equal(source: Source) -> None:
     """Reading twice from the start gives the same keys and etags."""
     first, _ = await read(source.open())
     second, _ = await read(source.open())
@@ -177,7 +140,7 @@ async def test_two_reads_of_the_same_are_equal(source: IcsSource) -> None:
     ids=str,
 )
 async def test_a_failure_is_one_of_three_kinds(
-    source: IcsSource, fault: dict[str, object], kind: type[Exception]
+    source: Source, fault: dict[str, object], kind: type[Exception]
 ) -> None:
     """Every fault raises its kind with a sentence of ours and never reads as an empty calendar."""
     source.fail(**fault)
@@ -190,7 +153,7 @@ async def test_a_failure_is_one_of_three_kinds(
     assert "127.0.0.1" not in detail
 
 
-async def test_a_wait_is_handed_on(source: IcsSource) -> None:
+async def test_a_wait_is_handed_on(source: Source) -> None:
     """Retry-After of a source comes with the error, bounded."""
     source.fail(status=503, retry_after="100000")
     with pytest.raises(Unavailable) as raised:
@@ -199,7 +162,7 @@ async def test_a_wait_is_handed_on(source: IcsSource) -> None:
     assert raised.value.retry_after == 600
 
 
-async def test_a_mended_source_is_read_again(source: IcsSource) -> None:
+async def test_a_mended_source_is_read_again(source: Source) -> None:
     """Nothing of a failure is remembered by the adapter."""
     adapter = source.open()
     source.fail(status=500)
@@ -211,93 +174,39 @@ async def test_a_mended_source_is_read_again(source: IcsSource) -> None:
     assert len(objects) == 1
 
 
-async def test_an_unreadable_event_is_named_and_costs_no_other(source: IcsSource) -> None:
+async def test_an_unreadable_event_is_named_and_costs_no_other(source: Source) -> None:
     """An event that makes no sense is named as unreadable; the others come."""
-    source.put("bad", an_event("bad", start="99999999T999999Z"))
-    objects, last = await read(source.open())
+    await source.put("bad", an_event("bad", start="99999999T999999Z"))
+    objects, pages = await read_pages(source.open())
 
     assert [item.uid for item in objects] == ["first"]
-    assert last.unreadable == ("bad",)
-    assert len(last.notes) == 1
+    assert sum(len(page.unreadable) for page in pages) == 1
+    assert sum(len(page.notes) for page in pages) == 1
 
 
-async def test_a_last_look_tells_the_busy_time_of_now(source: IcsSource) -> None:
+async def test_a_last_look_tells_the_busy_time_of_now(source: Source) -> None:
     """The last look reads live and answers for its window only."""
     adapter = source.open()
-    busy = await adapter.last_look("feed", TimeRange(NOON, NOON + HOUR))
-    free = await adapter.last_look("feed", TimeRange(NOON + HOUR, NOON + 2 * HOUR))
+    calendar = (await adapter.calendars())[0].upstream_id
+    busy = await adapter.last_look(calendar, TimeRange(NOON, NOON + HOUR))
+    free = await adapter.last_look(calendar, TimeRange(NOON + HOUR, NOON + 2 * HOUR))
 
     assert busy == [BusyPeriod(NOON, NOON + HOUR, BusyType.BUSY)]
     assert free == []
 
 
-async def test_a_last_look_fails_closed(source: IcsSource) -> None:
+async def test_a_last_look_fails_closed(source: Source) -> None:
     """A last look at a broken source raises; it never says "free"."""
+    adapter = source.open()
+    calendar = (await adapter.calendars())[0].upstream_id
     source.fail(html=True)
     with pytest.raises(Unavailable):
-        await source.open().last_look("feed", TimeRange(NOON, NOON + HOUR))
+        await adapter.last_look(calendar, TimeRange(NOON, NOON + HOUR))
 
 
 def test_every_source_says_what_it_can() -> None:
     """Each registry line has a title and reads at least."""
     specs = list(Registry(Shared(client=GuardedClient(GuardOptions()), clock=FakeClock())).specs())
 
-    assert [spec.provider for spec in specs] == ["ics"]
+    assert [spec.provider for spec in specs] == ["ics", "caldav"]
     assert all(spec.title and Capability.READ in spec.capabilities for spec in specs)
-
-
-Encode = Callable[[str], bytes]
-
-
-@pytest.mark.parametrize(
-    ("encode", "content_type"),
-    [
-        (lambda text: text.encode(), "text/calendar"),
-        (lambda text: b"\xef\xbb\xbf" + text.encode(), "text/calendar; charset=utf-8"),
-        (lambda text: text.encode("latin-1"), "text/calendar; charset=iso-8859-1"),
-        (lambda text: text.encode("cp1252"), "text/calendar; charset=utf-8"),
-        (lambda text: text.encode("utf-16"), "application/octet-stream"),
-        (lambda text: text.replace("\r\n", "\n").encode(), "text/plain"),
-    ],
-)
-async def test_other_encodings_are_read(
-    source: IcsSource, encode: Encode, content_type: str
-) -> None:
-    """UTF-8 with and without mark, Latin-1, Windows and UTF-16 give the same text."""
-    text = an_event("x", summary="Café").decode()
-    source.server.calendars["work"] = encode(text)
-    source.fail(content_type=content_type)
-    objects, _ = await read(source.open())
-
-    (event,) = parse_many(objects[0].data or b"")[0].inside("VEVENT")
-    assert event.text("SUMMARY") == "Café"
-
-
-async def test_a_fresh_stamp_is_no_change(source: IcsSource) -> None:
-    """Servers that stamp every download with its time do not make every event new."""
-    before, _ = await read(source.open())
-    stamped = source.events["first"].replace(
-        b"DTSTAMP:20261101T000000Z", b"DTSTAMP:20261124T120000Z"
-    )
-    source.put("first", stamped)
-    after, last = await read(source.open())
-
-    assert not last.unchanged
-    assert after[0].etag == before[0].etag
-
-
-async def test_several_calendars_in_one_stream_are_one(source: IcsSource) -> None:
-    """A stream of two VCALENDARs gives the events of both (RFC 5545 section 3.4)."""
-    source.server.calendars["work"] = an_event("a") + an_event("b")
-    objects, _ = await read(source.open())
-
-    assert {item.uid for item in objects} == {"a", "b"}
-
-
-async def test_webcal_is_a_subscription_over_http(source: IcsSource) -> None:
-    """A webcal address is tried with TLS and then without."""
-    registry = Registry(Shared(client=source.client, clock=FakeClock()))
-    secret = source.server.url("work").replace("http://", "webcal://").encode()
-    objects, _ = await read(registry.open(a_connection(1), secret))
-
-    assert len(objects) == 1
