@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
@@ -16,6 +17,9 @@ from gateway.storage import schema
 from gateway.storage.engine import SqlStore, open_store
 from tests import postgresql
 from tests.builders import an_owner
+
+if TYPE_CHECKING:
+    from tests.upstreams import Peers
 
 START: Instant = 1795521600
 """2026-11-24T12:00:00Z, a Tuesday."""
@@ -125,3 +129,13 @@ async def owner(store: ports.Store) -> Owner:
     """Add an owner, Jane, to `store`."""
     async with store.write() as transaction:
         return await transaction.owners.add(an_owner(), "hash")
+
+
+@pytest.fixture(scope="session")
+def peers(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Peers"]:
+    """Run the calendar servers of others that are asked for, until the session ends."""
+    from tests.upstreams import Peers  # needs what stands above
+
+    running = Peers(tmp_path_factory.mktemp("peers"))
+    yield running
+    running.stop()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from gateway.bootstrap import Gateway
-from gateway.cli.context import Context, fail, pass_context, say, the_owner
+from gateway.cli.context import Context, fail, pass_context, say, secret_from_stdin, the_owner
 from gateway.cli.progress import progress_bar
 from gateway.model.connection import Connection
 from gateway.services.connections import ConnectionState
@@ -29,7 +29,35 @@ def connect_ics(context: Context, email: str, url: str, name: str) -> None:
         owner = await the_owner(gateway, email)
         return await gateway.services.connections.connect_ics(owner, url, name=name)
 
-    state = context.run(work)
+    _created(context, context.run(work))
+
+
+@connect.command("caldav")
+@click.argument("email")
+@click.argument("url")
+@click.option("--username", required=True, help="As the server knows the account.")
+@click.option("--password-stdin", is_flag=True, required=True, help="Read it from standard input.")
+@pass_context
+def connect_caldav(
+    context: Context,
+    email: str,
+    url: str,
+    username: str,
+    password_stdin: bool,  # noqa: ARG001 - the flag says where the password is; there is no other place
+) -> None:
+    """Connect an account at a CalDAV server (Nextcloud, Fastmail, iCloud, …)."""
+    password = secret_from_stdin()
+
+    async def work(gateway: Gateway) -> ConnectionState:
+        owner = await the_owner(gateway, email)
+        return await gateway.services.connections.connect_caldav(
+            owner, url, username=username, password=password
+        )
+
+    _created(context, context.run(work))
+
+
+def _created(context: Context, state: ConnectionState) -> None:
     names = ", ".join(one.collection.display_name for one in state.calendars)
     context.created(
         f"Connected: {names}.",

@@ -1,10 +1,11 @@
 """Connections: an owner's accounts at sources, proved by reading once before they are kept."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from gateway.errors import Conflict, Invalid, NotFound, UpstreamError
+from gateway.errors import Conflict, Invalid, NotFound, SignInNeeded, UpstreamError
 from gateway.model.collection import Collection, Provider, Role
 from gateway.model.connection import Connection, HealthState
 from gateway.model.principal import Owner
@@ -52,16 +53,48 @@ class ConnectionService:
         address = url.strip()
         if not address:
             raise Invalid({"url": "Give the address of a calendar."})
+        return await self.connect(
+            owner, Provider.ICS, host_of(address), address.encode(), name=name.strip()
+        )
+
+    async def connect_caldav(
+        self, owner: Owner, url: str, *, username: str, password: str
+    ) -> ConnectionState:
+        """Connect an account at a CalDAV server; what is wrong is Invalid at its field."""
+        address, user = url.strip(), username.strip()
+        wrong = {
+            "url": "" if address else "Give the address of the server.",
+            "username": "" if user and ":" not in user else "Give the user name, without a colon.",
+            "password": "" if password else "Give the password.",
+        }
+        if any(wrong.values()):
+            raise Invalid({name: sentence for name, sentence in wrong.items() if sentence})
+        if "://" not in address:
+            address = f"https://{address}"
+        account = user if "@" in user else f"{user}@{host_of(address)}"
+        secret = {"url": address, "username": user, "password": password}
+        return await self.connect(owner, Provider.CALDAV, account, json.dumps(secret).encode())
+
+    async def connect(
+        self,
+        owner: Owner,
+        provider: Provider,
+        account: str,
+        secret: bytes,
+        *,
+        name: str = "",
+    ) -> ConnectionState:
+        """Prove an account by reading its calendars, keep it sealed, read it for the first time."""
         connection = Connection(
             id=new_id("cn_"),
             owner_id=owner.id,
-            provider=Provider.ICS.value,
-            account=_host(address),
+            provider=provider.value,
+            account=account,
             created_at=self._clock.now(),
         )
-        await self._refuse_twice(owner.id, address)
-        found = await self._prove(connection, address)
-        await self._keep(owner, connection, address, found, name.strip())
+        await self._refuse_twice(connection, secret)
+        found = await self._prove(connection, secret)
+        await self._keep(owner, connection, secret, found, name)
         await self._sync.tick(connection.id)
         return await self._one(owner.id, connection.id)
 
@@ -106,25 +139,28 @@ class ConnectionService:
                 self._clock.now(),
             )
 
-    async def _refuse_twice(self, owner_id: int, address: str) -> None:
+    async def _refuse_twice(self, made: Connection, secret: bytes) -> None:
         async with self._store.read() as tx:
-            connections = await tx.connections.of_owner(owner_id)
+            connections = await tx.connections.of_owner(made.owner_id)
         if len(connections) >= MAX_CONNECTIONS:
             raise Invalid({"url": f"There can be at most {MAX_CONNECTIONS} connections."})
         for other in connections:
-            if other.provider != Provider.ICS or other.account != _host(address):
+            if other.provider != made.provider or other.account != made.account:
                 continue
             known = self._cipher.open(other.secret, bound_to=secret_of(other.id))
-            if known.decode() == address:
+            if _without_password(known) == _without_password(secret):
                 raise Conflict("already_connected", "This calendar is connected already.")
 
-    async def _prove(self, connection: Connection, secret: str) -> Sequence[UpstreamCalendar]:
+    async def _prove(self, connection: Connection, secret: bytes) -> Sequence[UpstreamCalendar]:
         try:
-            adapter = self._sources.open(connection, secret.encode())
+            adapter = self._sources.open(connection, secret)
             try:
                 return await adapter.calendars()
             finally:
                 await adapter.close()
+        except SignInNeeded as error:
+            asked = connection.provider != Provider.ICS
+            raise Invalid({"password" if asked else "url": error.detail}) from error
         except UpstreamError as error:
             raise Invalid({"url": error.detail}) from error
 
@@ -132,11 +168,11 @@ class ConnectionService:
         self,
         owner: Owner,
         connection: Connection,
-        secret: str,
+        secret: bytes,
         found: Sequence[UpstreamCalendar],
         name: str,
     ) -> None:
-        sealed = self._cipher.seal(secret.encode(), bound_to=secret_of(connection.id))
+        sealed = self._cipher.seal(secret, bound_to=secret_of(connection.id))
         async with self._store.write(owner_id=owner.id) as tx:
             await tx.connections.add(connection)
             await tx.connections.set_secret(connection.id, sealed)
@@ -191,7 +227,16 @@ def _zone_name(calendar: UpstreamCalendar) -> str:
     return calendar.time_zone if found is not None else ""
 
 
-def _host(address: str) -> str:
+def _without_password(secret: bytes) -> object:
+    """Return what says which account a secret is for: a new password makes no new account."""
+    try:
+        facts = json.loads(secret)
+    except ValueError:
+        return secret
+    return {key: facts[key] for key in facts if key != "password"}
+
+
+def host_of(address: str) -> str:
     """Return what may be shown of an address: its host, never path or credentials."""
     try:
         return urlsplit(address).hostname or ""

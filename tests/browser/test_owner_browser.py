@@ -22,6 +22,7 @@ PAGES = (
     "/dashboard",
     TAB,
     f"{TAB}/connect",
+    f"{TAB}/connect/caldav",
     f"{TAB}/connect/ics",
     f"{TAB}/connect/local",
     "/settings/calendars/{calendar}",

@@ -320,7 +320,9 @@ def build(connection: Connection, secret: bytes, shared: Shared) -> CaldavAdapte
         options = msgspec.json.decode(secret, type=CaldavOptions)
     except msgspec.DecodeError as error:
         raise SignInNeeded("The stored credentials of this connection cannot be read.") from error
-    read_url(options.url, shared.client.options)
+    target = read_url(options.url, shared.client.options)
+    # As the guarded client understood it, so that the package cannot read it in another way.
+    options = msgspec.structs.replace(options, url=str(target.url))
     return CaldavAdapter(options, shared.client, shared.clock)
 
 

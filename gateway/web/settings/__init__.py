@@ -8,6 +8,7 @@ from gateway.web.settings import (
     calendar_page,
     calendar_tab,
     connect,
+    connect_caldav,
     dashboard,
     feeds,
     page_explained,
@@ -20,7 +21,7 @@ from gateway.web.settings import (
 
 def routes(services: Services) -> list[web.RouteDef]:
     """Return the routes of the owner's side."""
-    calendars = (calendar_tab, connect, calendar_page)
+    calendars = (calendar_tab, connect, connect_caldav, calendar_page)
     parts = (*calendars, dashboard, pages, page_explained, feeds, profile, security, sign_in)
     return [
         reads(services, "/settings", _first_tab),
