@@ -147,8 +147,10 @@ def _order(collection: Collection, change: PropertyChange, _zone: str) -> Collec
 
 def _transparency(collection: Collection, change: PropertyChange, _zone: str) -> Collection:
     """Select or deselect (RFC 6638 section 9.1): a transparent calendar decides nothing."""
-    inside = {xml.name_of(one) for one in xml.children(change.element)} if change.element else set()
-    return replace(collection, selected=caldav("transparent") not in inside)
+    wants_none = (
+        change.element is not None and xml.child(change.element, caldav("transparent")) is not None
+    )
+    return replace(collection, selected=not wants_none)
 
 
 def _time_zone(collection: Collection, change: PropertyChange, zone_of_owner: str) -> Collection:
