@@ -9,25 +9,24 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from gateway.adapters._addresses import GuardOptions
 from gateway.adapters._http import GuardedClient
-from gateway.adapters._shared import Endpoint, Shared
 from gateway.adapters.registry import Registry
 from gateway.config import Config, InvalidConfig
-from gateway.mail import SmtpMailer
 from gateway.model.timerange import DAY, Instant
-from gateway.ports import Cipher, Clock, Mailer, Sources, Store
+from gateway.outside import consents, guard_options, mailer, shared
+from gateway.ports import Cipher, Clock, Store
 from gateway.services.booking import BookingService
 from gateway.services.claim import REMOVE, WRITE, Claim, RateLimits
 from gateway.services.connections import ConnectionService
+from gateway.services.consent import ConsentService
+from gateway.services.ending import END, Ending
 from gateway.services.feeds import FeedService
 from gateway.services.freebusy import FreeBusyService
+from gateway.services.grants import GrantService
 from gateway.services.index import IndexService
 from gateway.services.last_look import LastLook
 from gateway.services.mails import SEND, MailSending, Postbox
@@ -106,10 +105,11 @@ async def open_gateway(config: Config) -> AsyncIterator[Gateway]:
             store=store,
             clock=clock,
             cipher=ring,
-            sources=Registry(_shared(config, client, clock)),
+            client=client,
             passwords=passwords,
         )
         stack.push_async_callback(parts.outbox.close)
+        stack.push_async_callback(parts.services.consent.close)
         metrics = Metrics()
         yield Gateway(
             config=config,
@@ -131,7 +131,7 @@ class _Parts:
         store: Store,
         clock: Clock,
         cipher: Cipher,
-        sources: Sources,
+        client: GuardedClient,
         passwords: Passwords,
     ) -> None:
         # A lease names who holds it; two processes of one machine are two nodes.
@@ -139,6 +139,10 @@ class _Parts:
         self.store, self.clock, self.config = store, clock, config
         postbox = Postbox(cipher, sender=config.mail.sender, sends=bool(config.mail.host))
         notices = Notices(postbox, cipher, translate, public_url=config.public_url)
+        known = consents(config, clock)
+        grants = GrantService(store, clock, cipher, known, notices)
+        sources = Registry(shared(config, client, clock, grants.tokens))
+        ending = Ending(store, clock, cipher, sources, known)
         freebusy = FreeBusyService(store, clock)
         writeback = Writeback(
             store,
@@ -156,6 +160,7 @@ class _Parts:
                 WRITE: Handler(run=writeback.write, buried=writeback.written_off),
                 REMOVE: Handler(run=writeback.remove, buried=writeback.left_behind),
                 SEND: Handler(run=sending.run, buried=sending.buried),
+                END: Handler(run=ending.run, buried=ending.left),
             },
             node=node,
         )
@@ -205,6 +210,17 @@ class _Parts:
             settings=SettingsService(store, hosts=tuple(config.hosts)),
             feeds=FeedService(store, clock, freebusy, cipher),
             connections=ConnectionService(store, clock, sources, cipher, sync),
+            consent=ConsentService(
+                store,
+                clock,
+                cipher,
+                sources,
+                known,
+                grants=grants,
+                sync=sync,
+                notices=notices,
+                public_url=config.public_url,
+            ),
             sync=sync,
             edge=EdgeSettings(
                 public_url=config.public_url.rstrip("/"),
@@ -232,53 +248,8 @@ class _Parts:
             await tx.keys.purge(now - KEEP_KEYS)
             await tx.mails.purge(now - KEEP_MAILS)
             await tx.counters.purge(now - KEEP_COUNTS)
+            await tx.consents.purge(now)
         return False
-
-
-def _shared(config: Config, client: GuardedClient, clock: Clock) -> Shared:
-    google, microsoft = config.providers.google, config.providers.microsoft
-    return Shared(
-        client=client,
-        clock=clock,
-        google=Endpoint(url=google.api_url, ca_file=google.ca_file),
-        microsoft=Endpoint(url=microsoft.graph_url, ca_file=microsoft.ca_file),
-    )
-
-
-def mailer(config: Config) -> Mailer:
-    """Return the mailer of the configuration; without a host nothing ever reaches it."""
-    mail = config.mail
-    return SmtpMailer(
-        host=mail.host,
-        port=mail.port,
-        sender=mail.sender,
-        starttls=mail.starttls,
-        username=mail.username,
-        password=mail.password,
-    )
-
-
-def guard_options(config: Config) -> GuardOptions:
-    """Return what user-given addresses may reach; never the gateway itself."""
-    return GuardOptions(
-        allow_private=config.security.allow_private_networks,
-        own_origins=frozenset({_origin(config.public_url), *_listening(config)}),
-    )
-
-
-def _origin(url: str) -> tuple[str, int]:
-    parts = urlsplit(url)
-    return (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def _listening(config: Config) -> set[tuple[str, int]]:
-    host, port = config.address
-    try:
-        everywhere = ip_address(host).is_unspecified
-    except ValueError:
-        everywhere = False
-    names = {"127.0.0.1", "::1", "localhost"} if everywhere else {host.lower()}
-    return {(name, port) for name in names}
 
 
 # --- operations on a gateway that need not run ---------------------------------------------------

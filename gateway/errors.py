@@ -173,6 +173,10 @@ class Unavailable(UpstreamError):
     """
 
 
+class NotRegistered(Unavailable):
+    """The provider refuses the gateway itself, not an account: whoever runs it must mend that."""
+
+
 class SignInNeeded(UpstreamError):
     """The source no longer accepts our credentials: 401 after a refresh, `invalid_grant`."""
 

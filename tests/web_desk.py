@@ -7,8 +7,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.services.connections import ConnectionService
+from gateway.services.consent import ConsentService
 from gateway.services.feeds import FeedService
 from gateway.services.freebusy import FreeBusyService
+from gateway.services.grants import GrantService
 from gateway.services.owners import OwnerService
 from gateway.services.pages import PageService
 from gateway.services.passwords import Passwords
@@ -17,7 +19,7 @@ from gateway.services.settings import SettingsService
 from gateway.services.sync import SyncService
 from gateway.telemetry import Metrics
 from gateway.web.app import build_app
-from tests.booking_desk import Desk
+from tests.booking_desk import URL, Desk
 
 
 def services_of(desk: Desk, edge: EdgeSettings | None = None) -> Services:
@@ -39,6 +41,17 @@ def services_of(desk: Desk, edge: EdgeSettings | None = None) -> Services:
         settings=SettingsService(store, hosts=()),
         feeds=FeedService(store, clock, freebusy, desk.cipher),
         connections=ConnectionService(store, clock, desk.sources, desk.cipher, sync),
+        consent=ConsentService(
+            store,
+            clock,
+            desk.cipher,
+            desk.sources,
+            {},
+            grants=GrantService(store, clock, desk.cipher, {}, desk.notices),
+            sync=sync,
+            notices=desk.notices,
+            public_url=URL,
+        ),
         sync=sync,
         edge=edge or EdgeSettings(),
     )

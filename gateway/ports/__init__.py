@@ -3,6 +3,12 @@
 Implementations meet in bootstrap.py.
 """
 
+from gateway.ports.consent import (
+    Channels,
+    Consent,
+    ConsentRequest,
+    Consents,
+)
 from gateway.ports.sources import (
     Adapter,
     AdapterSpec,
@@ -49,10 +55,14 @@ __all__ = [
     "AdapterSpec",
     "Bookings",
     "Capability",
+    "Channels",
     "Cipher",
     "Clock",
     "Collections",
     "Connections",
+    "Consent",
+    "ConsentRequest",
+    "Consents",
     "Counters",
     "Feeds",
     "IdempotencyKeys",

@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from gateway.errors import Conflict, Invalid, NotFound, SignInNeeded, UpstreamError
-from gateway.model.collection import Collection, Provider, Role
+from gateway.model.collection import Collection, Provider
 from gateway.model.connection import Connection, HealthState
 from gateway.model.principal import Owner
-from gateway.model.zones import zone
 from gateway.ports import Cipher, Clock, Sources, Store, Transaction, UpstreamCalendar
-from gateway.services.index import basis_of
-from gateway.services.objects import adopt_default
+from gateway.services.discovery import adopt
+from gateway.services.ending import say_goodbye
 from gateway.services.sync import Outcome, SyncService, secret_of
 from gateway.services.tokens import new_id
 
 MAX_CONNECTIONS = 50
-MAX_NAME = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +129,7 @@ class ConnectionService:
             connection = await tx.connections.get(connection_id)
             if connection is None or connection.owner_id != owner_id:
                 raise NotFound("connection")
+            await say_goodbye(tx, self._cipher, connection, self._clock.now())
             await tx.connections.remove(connection_id)
             await tx.notices.record(
                 owner_id,
@@ -176,26 +175,7 @@ class ConnectionService:
         async with self._store.write(owner_id=owner.id) as tx:
             await tx.connections.add(connection)
             await tx.connections.set_secret(connection.id, sealed)
-            for calendar in found:
-                identifier = new_id("cal_")
-                made = await tx.collections.add(
-                    Collection(
-                        id=0,
-                        public_id=identifier,
-                        owner_id=owner.id,
-                        connection_id=connection.id,
-                        provider=Provider(connection.provider),
-                        upstream_id=calendar.upstream_id,
-                        name=identifier.replace("_", "-"),
-                        display_name=(name or calendar.name)[:MAX_NAME],
-                        color=calendar.color,
-                        time_zone=_zone_name(calendar) or owner.time_zone,
-                        role=Role(calendar.role),
-                        created_at=connection.created_at,
-                    )
-                )
-                await basis_of(tx, made, connection.created_at)
-                await adopt_default(tx, made)
+            await adopt(tx, owner, connection, found, connection.created_at, name=name)
             await tx.notices.record(
                 owner.id,
                 "connection.added",
@@ -219,12 +199,6 @@ class ConnectionService:
                 CalendarState(collection=item, state=item.state(now)) for item in collections
             ),
         )
-
-
-def _zone_name(calendar: UpstreamCalendar) -> str:
-    """Return the zone a source names, if it is one."""
-    found = zone(calendar.time_zone) if calendar.time_zone else None
-    return calendar.time_zone if found is not None else ""
 
 
 def _without_password(secret: bytes) -> object:

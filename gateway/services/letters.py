@@ -13,6 +13,7 @@ from babel.dates import format_datetime
 
 from gateway.model.booking import Booking
 from gateway.model.collection import Collection
+from gateway.model.connection import Connection
 from gateway.model.page import SchedulingPage
 from gateway.model.principal import Owner
 from gateway.model.zones import UTC_ZONE, zone
@@ -235,6 +236,29 @@ def back_letter(
         settings_url,
     ]
     return _("A calendar works again, and visitors can book"), _body(lines)
+
+
+def sign_in_letter(
+    translate: Translate, owner: Owner, connection: Connection, title: str, link: str
+) -> Text:
+    """Tell that an account wants its owner to sign in again, what follows, and where to do it."""
+
+    def _(text: str) -> str:
+        return translate(owner.locale, text)
+
+    lines = [
+        _("{provider} does not let us read the calendars of {account} any more.").format(
+            provider=title, account=connection.account
+        ),
+        "",
+        _("Until that is mended, nobody can book with you: we cannot see whether you are free."),
+        "",
+        _("To sign in again, open:"),
+        link,
+        "",
+        _("Or remove the account in the settings; its calendars block nothing then."),
+    ]
+    return _("Please sign in again to {provider}").format(provider=title), _body(lines)
 
 
 def answers(page: SchedulingPage, booking: Booking) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from itertools import takewhile
 
 from gateway.model.booking import Booking, BookingState
 from gateway.model.collection import Collection
+from gateway.model.connection import Connection
 from gateway.model.itip import Meeting, Participant, cancel, request
 from gateway.model.page import SchedulingPage
 from gateway.model.principal import Owner
@@ -21,6 +22,7 @@ from gateway.services.letters import (
     answers,
     attempts_letter,
     back_letter,
+    sign_in_letter,
 )
 from gateway.services.mails import Letter, Postbox
 
@@ -28,6 +30,9 @@ LOST = "calendar_lost"
 NOT_WRITTEN = "not_written"
 ATTEMPT = "booking.attempt"
 ATTEMPTS_TOLD = "booking.attempts_told"
+SIGN_IN = "sign_in_needed"
+TOLD_AGAIN_AFTER = 7 * DAY
+"""How long after a mail about a dead sign-in the next one may go out, while it stays dead."""
 DIGEST_AFTER = DAY
 """After the first mail about a lost calendar, further attempts are told once a day."""
 TRAIL = 1000
@@ -179,6 +184,23 @@ class Notices:
                 self._translate, owner, calendar, f"{self._public_url}/settings/calendar"
             )
             await self._to_owner(tx, owner, f"{calendar.public_id}.back", now, text)
+
+    async def sign_in_needed(
+        self, tx: Transaction, owner: Owner, connection: Connection, title: str, now: Instant
+    ) -> None:
+        """Tell the owner, once a week, that an account wants a new sign-in, and where to do it."""
+        await tx.notices.record(owner.id, SIGN_IN, f"{connection.id}: {connection.provider}", now)
+        if not await tx.notices.first_since(
+            owner.id, SIGN_IN, connection.id, now, quiet=TOLD_AGAIN_AFTER
+        ):
+            return
+        link = f"{self._public_url}/settings/connections/{connection.id}/reconnect"
+        text = sign_in_letter(self._translate, owner, connection, title, link)
+        await self._to_owner(tx, owner, f"{connection.id}.sign-in", now, text)
+
+    async def signed_in(self, tx: Transaction, connection: Connection) -> None:
+        """Let the next refusal of an account be told at once."""
+        await tx.notices.settle(connection.owner_id, SIGN_IN, connection.id)
 
     # --- posting
 

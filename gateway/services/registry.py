@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from gateway.ports import Cipher, Clock, Store
 from gateway.services.booking import BookingService
 from gateway.services.connections import ConnectionService
+from gateway.services.consent import ConsentService
 from gateway.services.feeds import FeedService
 from gateway.services.freebusy import FreeBusyService
 from gateway.services.objects import ObjectService
@@ -41,5 +42,6 @@ class Services:
     settings: SettingsService
     feeds: FeedService
     connections: ConnectionService
+    consent: ConsentService
     sync: SyncService
     edge: EdgeSettings = field(default_factory=EdgeSettings)

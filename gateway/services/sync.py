@@ -142,13 +142,13 @@ class SyncService:
         except _LostError:
             return None
         finally:
+            now = self._clock.now()
+            asked = max((outcome.retry_after or 0 for outcome in outcomes), default=0)
             async with self._store.write() as tx:
-                await tx.connections.release(lease, self._clock.now() + self._wait(outcomes))
+                await tx.connections.release(
+                    lease, now + max(self._poll_seconds, asked), not_before=now + asked
+                )
         return outcomes
-
-    def _wait(self, outcomes: Sequence[Outcome]) -> int:
-        asked = [outcome.retry_after for outcome in outcomes if outcome.retry_after]
-        return max([self._poll_seconds, *asked])
 
     async def _read_all(
         self,

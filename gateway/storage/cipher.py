@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import insert, select, update
 
 from gateway import errors
-from gateway.storage import schema
+from gateway.storage import schema, schema_access
 from gateway.storage.engine import SqlStore
 
 VERSION = b"\x01"
@@ -30,6 +30,8 @@ SEALED = (
     schema.connection.c.secret,
     schema.feed.c.token_sealed,
     schema.booking.c.manage_sealed,
+    schema_access.consent.c.sealed,
+    schema_access.ended_connection.c.secret,
 )
 """Every column that holds sealed bytes; a row's are bound to `table.column:id` (ports.Cipher)."""
 

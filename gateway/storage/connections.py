@@ -1,9 +1,9 @@
 """Accounts at sources, how far each calendar was read, and who may read now."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import case, delete, insert, select, update
 
 from gateway import errors
 from gateway.model.connection import Connection
@@ -14,8 +14,21 @@ from gateway.storage.codec import dump, load
 from gateway.storage.repository import Repository
 
 TABLE = schema.connection.c
-APART = {"lease_holder", "lease_until", "lease_fence", "next_tick_at"}
+APART = {
+    "lease_holder",
+    "lease_until",
+    "lease_fence",
+    "next_tick_at",
+    "quiet_until",
+    "poked_at",
+    "refresh_until",
+}
 COLUMNS = [column for column in TABLE if column.name not in APART]
+GAP = 31
+"""Seconds from the begin of one tick to the earliest that a notification brings about: so that
+not more than two fall into any minute."""
+DEBOUNCE = 2
+"""Seconds a notification waits for those that follow it: one edit is told several times."""
 
 
 class Connections(Repository):
@@ -53,6 +66,28 @@ class Connections(Repository):
         if (await self._run(statement)).rowcount == 0:
             raise errors.NotFound("connection")
 
+    async def set_account(
+        self, connection_id: str, account: str, options: Mapping[str, str]
+    ) -> None:
+        await self._run(
+            update(schema.connection)
+            .where(TABLE.id == connection_id)
+            .values(account=account, options=dump(dict(options)))
+        )
+
+    async def begin_refresh(self, connection_id: str, now: Instant, seconds: int) -> bool:
+        result = await self._run(
+            update(schema.connection)
+            .where(TABLE.id == connection_id, TABLE.refresh_until <= now)
+            .values(refresh_until=now + seconds)
+        )
+        return result.rowcount > 0
+
+    async def end_refresh(self, connection_id: str) -> None:
+        await self._run(
+            update(schema.connection).where(TABLE.id == connection_id).values(refresh_until=0)
+        )
+
     async def remove(self, connection_id: str) -> None:
         calendars = select(schema.collection.c.id).where(
             schema.collection.c.connection_id == connection_id
@@ -85,6 +120,8 @@ class Connections(Repository):
                 lease_holder=holder,
                 lease_until=now + seconds,
                 lease_fence=TABLE.lease_fence + 1,
+                quiet_until=now + GAP,
+                poked_at=0,
             )
             .returning(TABLE.lease_fence)
         )
@@ -99,11 +136,32 @@ class Connections(Repository):
         )
         return row is not None
 
-    async def release(self, lease: Lease, next_tick_at: Instant) -> None:
+    async def release(
+        self, lease: Lease, next_tick_at: Instant, *, not_before: Instant = 0
+    ) -> None:
+        # What was told during the tick may have been missed by it.
+        told = TABLE.poked_at > 0
+        quiet = _later(TABLE.quiet_until, not_before)
         await self._run(
             update(schema.connection)
             .where(TABLE.id == lease.connection_id, TABLE.lease_fence == lease.fence)
-            .values(lease_holder="", lease_until=0, next_tick_at=next_tick_at)
+            .values(
+                lease_holder="",
+                lease_until=0,
+                next_tick_at=case((told & (quiet < next_tick_at), quiet), else_=next_tick_at),
+                quiet_until=quiet,
+            )
+        )
+
+    async def poke(self, connection_id: str, now: Instant) -> None:
+        soon = _later(TABLE.quiet_until, now + DEBOUNCE)
+        await self._run(
+            update(schema.connection)
+            .where(TABLE.id == connection_id)
+            .values(
+                poked_at=now,
+                next_tick_at=case((TABLE.next_tick_at > soon, soon), else_=TABLE.next_tick_at),
+            )
         )
 
     async def due(self, now: Instant) -> Sequence[str]:
@@ -113,6 +171,11 @@ class Connections(Repository):
             .order_by(TABLE.next_tick_at, TABLE.id)
         )
         return [row.id for row in rows]
+
+
+def _later(column: Any, instant: Instant) -> Any:
+    # The greater of two has another name on each engine.
+    return case((column > instant, column), else_=instant)
 
 
 def _connection(row: Any) -> Connection:

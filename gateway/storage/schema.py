@@ -32,7 +32,8 @@ metadata = MetaData(
 Key = BigInteger().with_variant(Integer, "sqlite")
 
 
-def _owner_fk(*, primary_key: bool = False) -> Column[int]:
+def owner_fk(*, primary_key: bool = False) -> Column[int]:
+    """Return the column of a row's owner, with whom it goes."""
     return Column(
         "owner_id",
         BigInteger,
@@ -42,7 +43,8 @@ def _owner_fk(*, primary_key: bool = False) -> Column[int]:
     )
 
 
-def _collection_fk(*, primary_key: bool = False) -> Column[int]:
+def collection_fk(*, primary_key: bool = False) -> Column[int]:
+    """Return the column of a row's calendar, with which it goes."""
     return Column(
         "collection_id",
         BigInteger,
@@ -85,7 +87,7 @@ credential = Table(
     "credential",
     metadata,
     Column("id", String(40), primary_key=True),
-    _owner_fk(),
+    owner_fk(),
     Column("kind", String(16), nullable=False),
     Column("label", Text, nullable=False),
     Column("digest", String(64), nullable=False),
@@ -99,7 +101,7 @@ session = Table(
     "session",
     metadata,
     Column("digest", String(64), primary_key=True),
-    _owner_fk(),
+    owner_fk(),
     Column("csrf", String(64), nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Index(None, "owner_id"),
@@ -109,7 +111,7 @@ connection = Table(
     "connection",
     metadata,
     Column("id", String(40), primary_key=True),
-    _owner_fk(),
+    owner_fk(),
     Column("provider", String(16), nullable=False),
     Column("account", Text, nullable=False),
     Column("options", Text, nullable=False),
@@ -119,6 +121,9 @@ connection = Table(
     Column("lease_until", BigInteger, nullable=False, server_default="0"),
     Column("lease_fence", BigInteger, nullable=False, server_default="0"),
     Column("next_tick_at", BigInteger, nullable=False, server_default="0"),
+    Column("quiet_until", BigInteger, nullable=False, server_default="0"),
+    Column("poked_at", BigInteger, nullable=False, server_default="0"),
+    Column("refresh_until", BigInteger, nullable=False, server_default="0"),
     Index(None, "owner_id"),
 )
 
@@ -127,7 +132,7 @@ collection = Table(
     metadata,
     Column("id", Key, primary_key=True, autoincrement=True),
     Column("public_id", String(40), nullable=False, unique=True),
-    _owner_fk(),
+    owner_fk(),
     Column("connection_id", String(40), ForeignKey("connection.id", ondelete="CASCADE")),
     Column("provider", String(16), nullable=False),
     Column("upstream_id", Text, nullable=False),
@@ -156,7 +161,7 @@ collection = Table(
 dead_property = Table(
     "dead_property",
     metadata,
-    _collection_fk(primary_key=True),
+    collection_fk(primary_key=True),
     Column("name", String(512), primary_key=True),
     Column("xml", Text, nullable=False),
 )
@@ -165,7 +170,7 @@ object_ = Table(
     "object",
     metadata,
     Column("id", Key, primary_key=True, autoincrement=True),
-    _collection_fk(),
+    collection_fk(),
     Column("name", String(255), nullable=False),
     Column("uid", String(512), nullable=False),  # what a PostgreSQL index entry can hold
     Column("component", String(16), nullable=False),
@@ -182,7 +187,7 @@ object_ = Table(
 tombstone = Table(
     "tombstone",
     metadata,
-    _collection_fk(primary_key=True),
+    collection_fk(primary_key=True),
     Column("name", String(255), primary_key=True),
     Column("revision", BigInteger, nullable=False),
     Column("removed_at", BigInteger, nullable=False),
@@ -196,7 +201,7 @@ component = Table(
     "component",
     metadata,
     Column("object_id", BigInteger, ForeignKey("object.id", ondelete="CASCADE"), primary_key=True),
-    _collection_fk(),
+    collection_fk(),
     Column("first_start", BigInteger, nullable=False),
     Column("last_end", BigInteger, nullable=False),  # NEVER_ENDS where the set is infinite
     Column("recurring", Boolean, nullable=False),
@@ -210,7 +215,7 @@ occurrence = Table(
     "occurrence",
     metadata,
     Column("id", Key, primary_key=True, autoincrement=True),
-    _collection_fk(),
+    collection_fk(),
     _object_fk(),
     Column("start_at", BigInteger, nullable=False),
     Column("end_at", BigInteger, nullable=False),
@@ -224,7 +229,7 @@ long_occurrence = Table(
     "long_occurrence",
     metadata,
     Column("id", Key, primary_key=True, autoincrement=True),
-    _collection_fk(),
+    collection_fk(),
     _object_fk(),
     Column("start_at", BigInteger, nullable=False),
     Column("end_at", BigInteger, nullable=False),
@@ -236,7 +241,7 @@ long_occurrence = Table(
 busy_day = Table(
     "busy_day",
     metadata,
-    _collection_fk(primary_key=True),
+    collection_fk(primary_key=True),
     Column("day", Integer, primary_key=True),  # days since 1970-01-01, UTC
     Column("fbtype", String(16), primary_key=True),
     Column("periods", Text, nullable=False),  # "start-end,start-end" in seconds of that day
@@ -249,7 +254,7 @@ page = Table(
     "page",
     metadata,
     Column("id", String(40), primary_key=True),
-    _owner_fk(),
+    owner_fk(),
     Column("slug", String(130), nullable=False, unique=True),  # folded: lower case, NFC
     Column("state", String(16), nullable=False),
     Column("created_at", BigInteger, nullable=False),
@@ -263,7 +268,7 @@ booking = Table(
     "booking",
     metadata,
     Column("id", String(40), primary_key=True),
-    _owner_fk(),
+    owner_fk(),
     Column("page_id", String(40), nullable=False),
     Column("state", String(16), nullable=False),
     Column("start_at", BigInteger, nullable=False),
@@ -326,7 +331,7 @@ mail = Table(
     "mail",
     metadata,
     Column("id", String(40), primary_key=True),
-    _owner_fk(),
+    owner_fk(),
     Column("recipient", String(320), nullable=False),
     Column("subject", Text, nullable=False),
     Column("raw", LargeBinary, nullable=False),
@@ -340,7 +345,7 @@ feed = Table(
     "feed",
     metadata,
     Column("id", String(40), primary_key=True),
-    _owner_fk(),
+    owner_fk(),
     Column("label", Text, nullable=False),
     Column("visibility", String(16), nullable=False),
     Column("calendars", Text, nullable=False),
@@ -366,7 +371,7 @@ counter = Table(
 notice = Table(
     "notice",
     metadata,
-    _owner_fk(primary_key=True),
+    owner_fk(primary_key=True),
     Column("kind", String(32), primary_key=True),
     Column("subject", String(64), primary_key=True),
     Column("told_at", BigInteger, nullable=False),

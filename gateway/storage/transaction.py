@@ -3,8 +3,10 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.storage.bookings import Bookings
+from gateway.storage.channels import Channels
 from gateway.storage.collections import Collections
 from gateway.storage.connections import Connections
+from gateway.storage.consents import Consents
 from gateway.storage.counters import Counters
 from gateway.storage.feeds import Feeds
 from gateway.storage.index import Index
@@ -33,6 +35,8 @@ class SqlTransaction:
         self.mails = Mails(connection, dialect)
         self.feeds = Feeds(connection, dialect)
         self.connections = Connections(connection, dialect)
+        self.consents = Consents(connection, dialect)
+        self.channels = Channels(connection, dialect)
         self.counters = Counters(connection, dialect)
         self.notices = Notices(connection, dialect)
 

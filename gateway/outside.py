@@ -1,0 +1,91 @@
+"""The world outside as the configuration names it: providers, mail host, what may be reached.
+
+Law: with bootstrap.py, the only place that knows adapters.
+"""
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from gateway.adapters._addresses import GuardOptions
+from gateway.adapters._http import GuardedClient
+from gateway.adapters._shared import Endpoint, Shared, TokensOf
+from gateway.adapters.oauth_google import GoogleConsent
+from gateway.adapters.oauth_microsoft import MicrosoftConsent
+from gateway.config import Config
+from gateway.mail import SmtpMailer
+from gateway.model.collection import Provider
+from gateway.ports import Clock, Consent, Mailer
+
+
+def consents(config: Config, clock: Clock) -> dict[str, Consent]:
+    """Return the providers this gateway is registered with."""
+    google, microsoft = config.providers.google, config.providers.microsoft
+    found: dict[str, Consent] = {}
+    if google.client_id:
+        found[Provider.GOOGLE.value] = GoogleConsent(
+            clock,
+            client_id=google.client_id,
+            client_secret=google.client_secret,
+            auth_url=google.auth_url,
+            token_url=google.token_url,
+            revoke_url=google.revoke_url,
+            ca_file=google.ca_file,
+        )
+    if microsoft.client_id:
+        found[Provider.MICROSOFT.value] = MicrosoftConsent(
+            clock,
+            client_id=microsoft.client_id,
+            client_secret=microsoft.client_secret,
+            authority=microsoft.authority,
+            graph_url=microsoft.graph_url,
+            ca_file=microsoft.ca_file,
+        )
+    return found
+
+
+def shared(config: Config, client: GuardedClient, clock: Clock, tokens: TokensOf) -> Shared:
+    """Return what adapters share."""
+    google, microsoft = config.providers.google, config.providers.microsoft
+    return Shared(
+        client=client,
+        clock=clock,
+        tokens=tokens,
+        google=Endpoint(url=google.api_url, ca_file=google.ca_file),
+        microsoft=Endpoint(url=microsoft.graph_url, ca_file=microsoft.ca_file),
+    )
+
+
+def mailer(config: Config) -> Mailer:
+    """Return the mailer of the configuration; without a host nothing ever reaches it."""
+    mail = config.mail
+    return SmtpMailer(
+        host=mail.host,
+        port=mail.port,
+        sender=mail.sender,
+        starttls=mail.starttls,
+        username=mail.username,
+        password=mail.password,
+    )
+
+
+def guard_options(config: Config) -> GuardOptions:
+    """Return what user-given addresses may reach; never the gateway itself."""
+    return GuardOptions(
+        allow_private=config.security.allow_private_networks,
+        own_origins=frozenset({_origin(config.public_url), *_listening(config)}),
+    )
+
+
+def _origin(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _listening(config: Config) -> set[tuple[str, int]]:
+    host, port = config.address
+    try:
+        everywhere = ip_address(host).is_unspecified
+    except ValueError:
+        everywhere = False
+    names = {"127.0.0.1", "::1", "localhost"} if everywhere else {host.lower()}
+    return {(name, port) for name in names}

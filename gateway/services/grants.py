@@ -1,0 +1,204 @@
+"""Access tokens of connections made by consent: kept sealed, renewed by one node at a time.
+
+Law: a refresh token is used by one node at a time, and what comes of it is stored before anybody
+uses it. "Sign in again" is believed only if no other node has stored newer tokens meanwhile.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from weakref import WeakValueDictionary
+
+import structlog
+
+from gateway.errors import CalgateError, NotRegistered, SignInNeeded, Unavailable
+from gateway.model.connection import Connection, Failure
+from gateway.model.grant import Grant
+from gateway.ports import Cipher, Clock, Consent, Store, TokenSource, Transaction
+from gateway.services.notices import Notices
+from gateway.services.sync import secret_of
+
+HOLD_SECONDS = 30
+"""How long a node may take to fetch tokens, before another one may try."""
+WAIT_SECONDS = 20.0
+LOOK_SECONDS = 0.1
+QUIET = 50
+"""Seconds for which a refusal is remembered: a dead consent costs its provider one call a minute,
+and a provider that said no by mistake is asked again within one."""
+UNREADABLE = "The stored credentials of this connection cannot be read."
+UNREGISTERED = "This gateway is not registered with the provider of this account any more."
+BUSY = "Another process is renewing the sign-in of this account."
+
+
+class GrantService:
+    """Gives every adapter the access tokens of its connection."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        cipher: Cipher,
+        consents: Mapping[str, Consent],
+        notices: Notices,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._cipher = cipher
+        self._consents = consents
+        self._notices = notices
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._log = structlog.get_logger("gateway.grants")
+
+    def tokens(self, connection: Connection) -> TokenSource:
+        """Return the tokens of a connection, as adapters want them."""
+        return _Tokens(self, connection)
+
+    def seal(self, connection_id: str, grant: Grant) -> bytes:
+        """Return a grant as its connection keeps it."""
+        return self._cipher.seal(grant.encode(), bound_to=secret_of(connection_id))
+
+    def read(self, connection: Connection) -> Grant:
+        """Return what a connection keeps; raise SignInNeeded where it opens no more."""
+        try:
+            plain = self._cipher.open(connection.secret, bound_to=secret_of(connection.id))
+            return Grant.decode(plain)
+        except (CalgateError, ValueError):
+            raise SignInNeeded(UNREADABLE) from None
+
+    async def ask_again(self, connection: Connection) -> None:
+        """Forget that the provider refused, so that the next read asks it at once."""
+        try:
+            grant = self.read(connection)
+        except SignInNeeded:
+            return
+        if grant.refused_at:
+            fresh = self.seal(connection.id, replace(grant, refused_at=0))
+            async with self._store.write(owner_id=connection.owner_id) as tx:
+                current = await tx.connections.get(connection.id)
+                if current is not None and current.secret == connection.secret:
+                    await tx.connections.set_secret(connection.id, fresh)
+
+    async def access_token(self, connection: Connection, rejected: str) -> str:
+        """Return an access token; fetch a new one where it is used up or was just refused."""
+        async with self._store.read() as tx:
+            current = await tx.connections.get(connection.id)
+        if current is None:
+            return await self._unkept(connection, rejected)
+        found = self._ready(self.read(current), rejected)
+        if found:
+            return found
+        lock = self._locks.setdefault(connection.id, asyncio.Lock())
+        try:
+            async with asyncio.timeout(WAIT_SECONDS), lock:
+                return await self._renewed(current, rejected)
+        except TimeoutError:
+            raise Unavailable(BUSY) from None
+
+    async def _unkept(self, connection: Connection, rejected: str) -> str:
+        """Serve a connection that is not stored yet, or is no more: nothing is kept of it."""
+        grant = self.read(connection)
+        if grant.usable(self._clock.now(), rejected):
+            return grant.access_token
+        return (await self._consent(connection).refresh(grant)).access_token
+
+    def _ready(self, grant: Grant, rejected: str) -> str:
+        now = self._clock.now()
+        if grant.refused_at and now - grant.refused_at < QUIET:
+            raise SignInNeeded(grant.refusal)
+        return grant.access_token if grant.usable(now, rejected) else ""
+
+    async def _renewed(self, connection: Connection, rejected: str) -> str:
+        while True:
+            async with self._store.write() as tx:
+                current = await tx.connections.get(connection.id)
+                if current is None:
+                    raise SignInNeeded(UNREADABLE)
+                grant = self.read(current)
+                found = self._ready(grant, rejected)
+                if found:
+                    return found
+                mine = await tx.connections.begin_refresh(
+                    connection.id, self._clock.now(), HOLD_SECONDS
+                )
+            if mine:
+                break
+            await asyncio.sleep(LOOK_SECONDS)
+        try:
+            fresh = await self._consent(connection).refresh(grant)
+        except SignInNeeded as refusal:
+            return await self._refused(current, grant, refusal, rejected)
+        except BaseException:
+            await self._let_go(connection.id)
+            raise
+        return await self._keep(current, grant, fresh)
+
+    async def _keep(self, connection: Connection, before: Grant, fresh: Grant) -> str:
+        async with self._store.write(owner_id=connection.owner_id) as tx:
+            current = await tx.connections.get(connection.id)
+            # A sign-in that came in between is newer than what we fetched.
+            if current is not None and self._same(current, before):
+                await tx.connections.set_secret(connection.id, self.seal(connection.id, fresh))
+            await tx.connections.end_refresh(connection.id)
+        return fresh.access_token
+
+    async def _refused(
+        self, connection: Connection, used: Grant, refusal: SignInNeeded, rejected: str
+    ) -> str:
+        now = self._clock.now()
+        async with self._store.write(owner_id=connection.owner_id) as tx:
+            current = await tx.connections.get(connection.id)
+            await tx.connections.end_refresh(connection.id)
+            if current is None:
+                raise refusal
+            if self._same(current, used):
+                marked = replace(used, refused_at=now, refusal=refusal.detail, access_token="")
+                await tx.connections.set_secret(connection.id, self.seal(connection.id, marked))
+                await self._tell(tx, current, refusal.detail)
+                current = None
+        if current is not None:
+            # Another node, or the owner at the consent screen, was faster.
+            found = self._ready(self.read(current), rejected)
+            if found:
+                return found
+            raise Unavailable(BUSY)
+        self._log.warning("grant.refused", connection=connection.id, provider=connection.provider)
+        raise refusal
+
+    async def _tell(self, tx: Transaction, connection: Connection, detail: str) -> None:
+        """Mark every calendar of the account, and tell its owner once (CONTRACT.md: no access)."""
+        now = self._clock.now()
+        for one in await tx.collections.of_connection(connection.id):
+            health = one.health.failed(Failure.SIGN_IN_NEEDED, detail, now)
+            await tx.collections.set_health(one.id, health)
+        owner = await tx.owners.get(connection.owner_id)
+        if owner is not None:
+            title = self._consent(connection).title
+            await self._notices.sign_in_needed(tx, owner, connection, title, now)
+
+    def _same(self, connection: Connection, grant: Grant) -> bool:
+        try:
+            return self.read(connection).refresh_token == grant.refresh_token
+        except SignInNeeded:
+            return False
+
+    async def _let_go(self, connection_id: str) -> None:
+        async with self._store.write() as tx:
+            await tx.connections.end_refresh(connection_id)
+
+    def _consent(self, connection: Connection) -> Consent:
+        found = self._consents.get(connection.provider)
+        if found is None:
+            raise NotRegistered(UNREGISTERED)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """Implements ports.TokenSource for one connection."""
+
+    service: GrantService
+    connection: Connection
+
+    async def access_token(self, *, rejected: str = "") -> str:
+        """Return a token to send."""
+        return await self.service.access_token(self.connection, rejected)
