@@ -1,4 +1,4 @@
-"""import, export: moving an owner's data in and out."""
+"""import, export, erase: moving data in, out and away."""
 
 from pathlib import Path
 
@@ -60,4 +60,18 @@ def export(context: Context, email: str, folder: Path) -> None:
     context.tell("\n".join(paths), {"files": paths})
 
 
-COMMANDS = (import_file, export)
+@click.command()
+@click.argument("email", metavar="EMAIL-OF-VISITOR")
+@pass_context
+def erase(context: Context, email: str) -> None:
+    """Forget a visitor: name, address, answers and mails; their bookings stay as times."""
+
+    async def work(gateway: Gateway) -> int:
+        return await gateway.transfer.erase(email)
+
+    count = context.run(work)
+    say("Events that owners have in their calendars are theirs to remove.")
+    context.tell(f"Erased from {count} bookings.", {"bookings": count})
+
+
+COMMANDS = (import_file, export, erase)

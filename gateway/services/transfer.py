@@ -1,4 +1,4 @@
-"""Moving data in and out: `.ics` files into a local calendar, calendars into a folder."""
+"""Moving data in, out and away: `.ics` files, whole calendars, what is known of a visitor."""
 
 import asyncio
 import os
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import Forbidden, Invalid, Refused
+from gateway.model.address import addr_spec
 from gateway.model.collection import Collection
 from gateway.model.component import Component, parse_many, serialize
 from gateway.model.content_line import raw_property, text_property
@@ -104,6 +105,17 @@ class TransferService:
             if progress is not None:
                 progress(done, len(collections))
         return paths
+
+    async def erase(self, email: str) -> int:
+        """Take a visitor's name, address, answers and mails away; return how many bookings it were.
+
+        The bookings stay as times; what owners keep in their calendars is theirs to remove.
+        """
+        address = addr_spec(email.strip())
+        if address is None:
+            raise Invalid({"email": "This is not an e-mail address."})
+        async with self._store.write() as tx:
+            return await tx.bookings.erase_visitor(address)
 
     async def _put(
         self, owner: Owner, collection: Collection, batch: Sequence[_Item]
