@@ -21,7 +21,19 @@ from gateway.dav.methods.propfind import propfind
 from gateway.dav.methods.proppatch import proppatch
 from gateway.dav.methods.put import put
 from gateway.dav.preferences import read_preferences
+from gateway.dav.reports.calendar_multiget import calendar_multiget
+from gateway.dav.reports.calendar_query import calendar_query
+from gateway.dav.reports.expand_property import expand_property
+from gateway.dav.reports.free_busy_query import free_busy_query
+from gateway.dav.reports.principals import (
+    acl_principal_prop_set,
+    principal_match,
+    principal_property_search,
+    principal_search_property_set,
+)
+from gateway.dav.reports.sync_collection import sync_collection
 from gateway.dav.sign_in import signed_in
+from gateway.dav.wire import principal_requests, report_requests
 from gateway.dav.wire.xml import Element, MalformedError, name_of
 from gateway.errors import CalgateError, Condition
 from gateway.services.registry import Services
@@ -104,5 +116,17 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "REPORT": _report,
     }
 )
-REPORTS: Mapping[str, Report] = MappingProxyType({})
+REPORTS: Mapping[str, Report] = MappingProxyType(
+    {
+        report_requests.CALENDAR_MULTIGET: calendar_multiget,
+        report_requests.CALENDAR_QUERY: calendar_query,
+        report_requests.FREE_BUSY_QUERY: free_busy_query,
+        report_requests.SYNC_COLLECTION: sync_collection,
+        principal_requests.ACL_PRINCIPAL_PROP_SET: acl_principal_prop_set,
+        principal_requests.EXPAND_PROPERTY: expand_property,
+        principal_requests.PRINCIPAL_MATCH: principal_match,
+        principal_requests.PRINCIPAL_PROPERTY_SEARCH: principal_property_search,
+        principal_requests.PRINCIPAL_SEARCH_PROPERTY_SET: principal_search_property_set,
+    }
+)
 """Reports by the Clark name of their root element."""

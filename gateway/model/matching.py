@@ -40,22 +40,27 @@ _FAR = MAX_INSTANT - MIN_INSTANT
 class Matcher:
     """One object, asked by any number of filters; its times are compiled when first needed."""
 
-    __slots__ = ("_moments", "_obj", "_times", "_zone")
+    __slots__ = ("_moments", "_times", "_zone", "obj")
 
-    def __init__(
-        self, obj: CalendarObject, default_zone: Zone, times: ObjectTimes | None = None
-    ) -> None:
-        self._obj = obj
+    def __init__(self, obj: CalendarObject, default_zone: Zone) -> None:
+        self.obj = obj
         self._zone = default_zone
-        self._times = times
+        self._times: ObjectTimes | None = None
         self._moments = Moments(obj.calendar, default_zone, lenient=True)
+
+    @property
+    def times(self) -> ObjectTimes:
+        """The object's times."""
+        if self._times is None:
+            self._times = compile_object(self.obj, self._zone, lenient=True)
+        return self._times
 
     def matches(self, asked: CompFilter) -> bool:
         """Tell whether the object meets the filter, whose outermost component is VCALENDAR."""
         found = asked.name == "VCALENDAR"
         if asked.is_not_defined or not found:
             return asked.is_not_defined and not found
-        return self._meets(self._obj.calendar, asked, parent=None)
+        return self._meets(self.obj.calendar, asked, parent=None)
 
     def _comp(self, asked: CompFilter, owner: Component) -> bool:
         """Tell whether a component of that name in its owner meets all that is asked of it."""
@@ -107,9 +112,7 @@ class Matcher:
         return next(self._instances(item, window), None) is not None
 
     def _instances(self, item: Component, window: TimeRange) -> Iterator[tuple[Instant, Instant]]:
-        if self._times is None:
-            self._times = compile_object(self._obj, self._zone, lenient=True)
-        found = self._times.occurrences(window, wanted=lambda component, _: component is item)
+        found = self.times.occurrences(window, wanted=lambda component, _: component is item)
         return ((one.start, one.end) for one in found if one.component is item)
 
     def _goes_off(self, alarm: Component, window: TimeRange, parent: Component) -> bool:

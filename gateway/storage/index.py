@@ -328,7 +328,9 @@ class Index(Repository):
         )
         return [record(row) for row in await self._all(statement)]
 
-    async def candidates(self, collection_id: int, window: TimeRange) -> Sequence[ObjectRecord]:
+    async def candidates(
+        self, collection_id: int, window: TimeRange, *, limit: int | None = None
+    ) -> Sequence[ObjectRecord]:
         horizon = await self.horizon(collection_id)
         part = schema.component.c
         found = [
@@ -359,5 +361,6 @@ class Index(Repository):
             select(*COLUMNS)
             .where(schema.object_.c.id.in_(union_all(*found)))
             .order_by(schema.object_.c.id)
+            .limit(limit)
         )
         return [record(row) for row in await self._all(statement)]

@@ -1,11 +1,13 @@
 """Properties of RFC 4918 section 15, and those of RFC 3253, 5995 and 6578 that say what is here."""
 
+from collections.abc import Mapping
 from email.utils import format_datetime
+from types import MappingProxyType
 
 from gateway.dav.properties.live import Facts, Live
 from gateway.dav.sync_token import sync_token
 from gateway.dav.tree import CalendarResource, Kind, ObjectResource, Resource
-from gateway.dav.wire.names import dav, element, escape_text, href
+from gateway.dav.wire.names import caldav, dav, element, escape_text, href
 from gateway.model.timerange import format_rfc3339, to_datetime
 
 _TYPES = {
@@ -19,7 +21,28 @@ _NAMES = {Kind.INBOX: "Inbox", Kind.OUTBOX: "Outbox", Kind.MERGED: "All calendar
 
 ADD_MEMBER = ";add-member"
 """The name in a calendar that takes new members by POST (RFC 5995)."""
-REPORTS: dict[Kind, tuple[str, ...]] = {}
+_EVERYWHERE = (dav("acl-principal-prop-set"), dav("expand-property"))
+_OBJECTS = (caldav("calendar-query"), caldav("calendar-multiget"))
+_BUSY = (caldav("free-busy-query"),)
+_PRINCIPALS = (
+    dav("principal-match"),
+    dav("principal-property-search"),
+    dav("principal-search-property-set"),
+)
+REPORTS: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
+    {
+        Kind.ROOT: (*_PRINCIPALS, *_EVERYWHERE),
+        Kind.PRINCIPALS: (*_PRINCIPALS, *_EVERYWHERE),
+        Kind.PRINCIPAL: (*_PRINCIPALS, *_EVERYWHERE),
+        Kind.CALENDARS: _EVERYWHERE,
+        Kind.HOME: (*_OBJECTS, *_BUSY, dav("principal-match"), *_EVERYWHERE),
+        Kind.CALENDAR: (*_OBJECTS, *_BUSY, dav("sync-collection"), *_EVERYWHERE),
+        Kind.OBJECT: (*_OBJECTS, *_EVERYWHERE),
+        Kind.INBOX: _EVERYWHERE,
+        Kind.OUTBOX: _EVERYWHERE,
+        Kind.MERGED: (*_BUSY, *_EVERYWHERE),
+    }
+)
 """The reports each kind of resource answers, by Clark name; a test holds `app.py` to it."""
 
 
