@@ -1,0 +1,1 @@
+"""Exchange on premises over EWS (docs/connect-exchange.md), with exchangelib over our own wire."""
