@@ -1,4 +1,4 @@
-"""Signing in at the simulated Google: consent, codes, tokens, who somebody is, and taking it back."""
+"""Signing in at the simulated Google: consent, codes, tokens, identity, and taking it back."""
 
 import base64
 import hashlib
