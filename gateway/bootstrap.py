@@ -37,6 +37,7 @@ from gateway.services.owners import OwnerService
 from gateway.services.pages import PageService
 from gateway.services.passwords import Passwords
 from gateway.services.registry import EdgeSettings, Services
+from gateway.services.scheduling import SchedulingService
 from gateway.services.settings import SettingsService
 from gateway.services.sync import SyncService
 from gateway.services.tokens import new_id
@@ -222,6 +223,7 @@ class _Parts:
                 public_url=config.public_url,
             ),
             sync=sync,
+            scheduling=SchedulingService(store, clock, freebusy),
             edge=EdgeSettings(
                 public_url=config.public_url.rstrip("/"),
                 hosts=tuple(config.hosts),

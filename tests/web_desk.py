@@ -15,6 +15,7 @@ from gateway.services.owners import OwnerService
 from gateway.services.pages import PageService
 from gateway.services.passwords import Passwords
 from gateway.services.registry import EdgeSettings, Services
+from gateway.services.scheduling import SchedulingService
 from gateway.services.settings import SettingsService
 from gateway.services.sync import SyncService
 from gateway.telemetry import Metrics
@@ -53,6 +54,7 @@ def services_of(desk: Desk, edge: EdgeSettings | None = None) -> Services:
             public_url=URL,
         ),
         sync=sync,
+        scheduling=SchedulingService(store, clock, freebusy),
         edge=edge or EdgeSettings(),
     )
 

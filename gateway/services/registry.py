@@ -11,6 +11,7 @@ from gateway.services.freebusy import FreeBusyService
 from gateway.services.objects import ObjectService
 from gateway.services.owners import OwnerService
 from gateway.services.pages import PageService
+from gateway.services.scheduling import SchedulingService
 from gateway.services.settings import SettingsService
 from gateway.services.sync import SyncService
 
@@ -44,4 +45,5 @@ class Services:
     connections: ConnectionService
     consent: ConsentService
     sync: SyncService
+    scheduling: SchedulingService
     edge: EdgeSettings = field(default_factory=EdgeSettings)

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from gateway.dav.context import Context
 from gateway.dav.methods.add_member import add_member
+from gateway.dav.methods.outbox import outbox
 from gateway.dav.properties.webdav import ADD_MEMBER
 from gateway.dav.tree import Kind
 
@@ -22,5 +23,7 @@ async def post(context: Context) -> web.StreamResponse:
     return await found(context)
 
 
-BY_KIND: Mapping[Kind, Callable[[Context], Awaitable[web.StreamResponse]]] = MappingProxyType({})
+BY_KIND: Mapping[Kind, Callable[[Context], Awaitable[web.StreamResponse]]] = MappingProxyType(
+    {Kind.OUTBOX: outbox}
+)
 """What takes a POST: the Outbox (RFC 6638 section 5)."""
