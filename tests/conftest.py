@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from gateway import ports
 from gateway.model.principal import Owner
@@ -20,6 +21,16 @@ from tests.builders import an_owner
 
 if TYPE_CHECKING:
     from tests.upstreams import Peers
+
+# Machines are noisy: nothing here is judged by time. Where CI is set the examples are the same
+# each run, so that what lands was not luck; elsewhere every run looks for new ones.
+settings.register_profile(
+    "here",
+    deadline=None,
+    derandomize=os.environ.get("CI") is not None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("here")
 
 START: Instant = 1795521600
 """2026-11-24T12:00:00Z, a Tuesday."""

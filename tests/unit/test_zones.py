@@ -1,0 +1,108 @@
+"""Zone names from anywhere, and the wall times of the zones they mean."""
+
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.model.zones import zone, zone_names
+
+
+@pytest.mark.parametrize(
+    ("name", "canonical"),
+    [
+        ("Europe/Amsterdam", "Europe/Amsterdam"),
+        ("europe/amsterdam", "Europe/Amsterdam"),
+        ('"Europe/Amsterdam"', "Europe/Amsterdam"),
+        ("Europe/Kyiv", "Europe/Kyiv"),
+        ("US/Pacific", "US/Pacific"),
+        ("W. Europe Standard Time", "Europe/Berlin"),
+        ("Pacific Standard Time", "America/Los_Angeles"),
+        ("tzone://Microsoft/Utc", "UTC"),
+        ("/mozilla.org/20050126_1/Europe/Berlin", "Europe/Berlin"),
+        ("/freeassociation.sourceforge.net/Europe/Berlin", "Europe/Berlin"),
+        (
+            "/citadel.org/20210210_1/America/Argentina/Buenos_Aires",
+            "America/Argentina/Buenos_Aires",
+        ),
+    ],
+)
+def test_a_name_means_a_zone(name: str, canonical: str) -> None:
+    """IANA, Windows and vendor names find the zone that they mean."""
+    found = zone(name)
+
+    assert found is not None
+    assert found.name == canonical
+
+
+@pytest.mark.parametrize(
+    ("name", "minutes"),
+    [
+        ("(UTC+01:00) Somewhere Unheard Of", 60),
+        ("(GMT-03:30) Nowhere", -210),
+        ("UTC+5", 300),
+        ("GMT-0930", -570),
+    ],
+)
+def test_a_bare_offset_is_fixed(name: str, minutes: int) -> None:
+    """A display name of no known place still says its offset."""
+    found = zone(name)
+
+    assert found is not None
+    assert found.offset_at(0) == found.offset_at(1782000000) == minutes * 60
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "America",
+        "../../etc/passwd",
+        "/etc/localtime",
+        "localtime",
+        "posixrules",
+        "Factory",
+        "tzdata.zi",
+        "Europe/Amsterdam/../../x",
+        "Europe\x00/Amsterdam",
+        "x" * 10_240,
+        "\ud800",
+        "+9999",
+        "UTC+99",
+    ],
+    ids=ascii,
+)
+def test_what_is_no_zone_is_none(name: str) -> None:
+    """A folder, a path, a server's own file or nonsense is no zone, and no file is opened."""
+    assert zone(name) is None
+
+
+def test_every_iana_name_is_its_own(tmp_path: Path) -> None:
+    """Each name of tzdata's list means what zoneinfo says, in winter and in summer."""
+    for name in zone_names():
+        found = zone(name)
+        assert found is not None
+        info = ZoneInfo(name)
+        for instant in (1767225600, 1782864000):
+            offset = datetime.fromtimestamp(instant, info).utcoffset()
+            assert offset is not None
+            assert found.offset_at(instant) == offset.total_seconds(), name
+
+
+places = st.sampled_from(
+    ["Europe/Amsterdam", "America/St_Johns", "Australia/Lord_Howe", "Africa/Casablanca", "UTC"]
+)
+
+
+@given(places, st.integers(-2208988800, 7258118400))
+def test_an_instant_is_found_by_its_wall_time(name: str, instant: int) -> None:
+    """The wall time of an instant leads back to it, or to its twin an hour's fold before."""
+    found = zone(name)
+    assert found is not None
+    again = found.instant_of(found.wall_of(instant))
+
+    assert found.wall_of(again) == found.wall_of(instant)
+    assert again <= instant
