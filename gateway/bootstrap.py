@@ -210,7 +210,7 @@ class _Parts:
             pages=PageService(store, clock),
             settings=SettingsService(store, hosts=tuple(config.hosts)),
             feeds=FeedService(store, clock, freebusy, cipher),
-            connections=ConnectionService(store, clock, sources, cipher, sync),
+            connections=ConnectionService(store, clock, sources, cipher, sync, grants=grants),
             consent=ConsentService(
                 store,
                 clock,
@@ -239,6 +239,7 @@ class _Parts:
         return [
             Loop(name="outbox", seconds=1.0, work=self.outbox.work),
             Loop(name="sync", seconds=2.0, work=self.services.sync.run_due),
+            Loop(name="calendars", seconds=21600.0, work=self.services.connections.follow_all),
             Loop(name="bookings", seconds=30.0, work=self.services.bookings.reconcile),
             Loop(name="index", seconds=3600.0, work=self.index.extend),
             Loop(name="housekeeping", seconds=3600.0, work=self._clean_up),

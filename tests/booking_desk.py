@@ -46,6 +46,7 @@ class ScriptedSources:
         self.after_effect: list[Exception] = []
         self.events: dict[tuple[str, str], bytes] = {}
         self.calls: list[tuple[str, str, str]] = []
+        self.account: Sequence[ports.UpstreamCalendar] = ()
         self.capabilities = (
             ports.Capability.READ | ports.Capability.WRITE | ports.Capability.LAST_LOOK
         )
@@ -53,12 +54,23 @@ class ScriptedSources:
     def specs(self) -> Iterable[ports.AdapterSpec]:
         """Return one source."""
         return [
-            ports.AdapterSpec(provider="google", title="Google", capabilities=self.capabilities)
+            ports.AdapterSpec(provider=name, title=name, capabilities=self.capabilities)
+            for name in ("google", "microsoft")
         ]
 
     def open(self, connection: Connection, secret: bytes) -> Any:
         """Return the source itself: it is adapter and writer."""
         return self
+
+    async def calendars(self) -> Sequence[ports.UpstreamCalendar]:
+        """Return the calendars of the account, or fail."""
+        if self.refusals:
+            raise self.refusals.pop(0)
+        return self.account
+
+    async def changes(self, upstream_id: str, cursor: str) -> AsyncIterator[ports.UpstreamPage]:
+        """Give an empty calendar."""
+        yield ports.UpstreamPage(objects=(), cursor="1", complete=True)
 
     async def last_look(self, upstream_id: str, window: TimeRange) -> Sequence[BusyPeriod]:
         """Answer, fail or take too long, as the script says."""

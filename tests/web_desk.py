@@ -1,11 +1,12 @@
 """The whole web application over a booking desk, with a clock that is set by hand."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from gateway import ports
 from gateway.services.connections import ConnectionService
 from gateway.services.consent import ConsentService
 from gateway.services.feeds import FeedService
@@ -23,13 +24,20 @@ from gateway.web.app import build_app
 from tests.booking_desk import URL, Desk
 
 
-def services_of(desk: Desk, edge: EdgeSettings | None = None) -> Services:
+def services_of(
+    desk: Desk,
+    edge: EdgeSettings | None = None,
+    *,
+    consents: Mapping[str, ports.Consent] | None = None,
+) -> Services:
     """Return every service, joined as bootstrap joins them."""
     store, clock = desk.store, desk.clock
     freebusy = FreeBusyService(store, clock)
     sync = SyncService(
         store, clock, desk.sources, desk.cipher, node="node", poll_seconds=60, notices=desk.notices
     )
+    known = consents or {}
+    grants = GrantService(store, clock, desk.cipher, known, desk.notices)
     return Services(
         store=store,
         clock=clock,
@@ -41,14 +49,14 @@ def services_of(desk: Desk, edge: EdgeSettings | None = None) -> Services:
         pages=PageService(store, clock),
         settings=SettingsService(store, hosts=()),
         feeds=FeedService(store, clock, freebusy, desk.cipher),
-        connections=ConnectionService(store, clock, desk.sources, desk.cipher, sync),
+        connections=ConnectionService(store, clock, desk.sources, desk.cipher, sync, grants=grants),
         consent=ConsentService(
             store,
             clock,
             desk.cipher,
             desk.sources,
-            {},
-            grants=GrantService(store, clock, desk.cipher, {}, desk.notices),
+            known,
+            grants=grants,
             sync=sync,
             notices=desk.notices,
             public_url=URL,

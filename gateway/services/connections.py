@@ -5,13 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from gateway.errors import Conflict, Invalid, NotFound, SignInNeeded, UpstreamError
+import structlog
+
+from gateway.errors import CalgateError, Conflict, Invalid, NotFound, SignInNeeded, UpstreamError
 from gateway.model.collection import Collection, Provider
 from gateway.model.connection import Connection, HealthState
 from gateway.model.principal import Owner
 from gateway.ports import Cipher, Clock, Sources, Store, Transaction, UpstreamCalendar
 from gateway.services.discovery import adopt
 from gateway.services.ending import say_goodbye
+from gateway.services.grants import GrantService
+from gateway.services.last_look import open_secret
 from gateway.services.sync import Outcome, SyncService, secret_of
 from gateway.services.tokens import new_id
 
@@ -38,13 +42,22 @@ class ConnectionService:
     """Connects, lists, checks and removes sources."""
 
     def __init__(
-        self, store: Store, clock: Clock, sources: Sources, cipher: Cipher, sync: SyncService
+        self,
+        store: Store,
+        clock: Clock,
+        sources: Sources,
+        cipher: Cipher,
+        sync: SyncService,
+        *,
+        grants: GrantService,
     ) -> None:
         self._store = store
         self._clock = clock
         self._sources = sources
         self._cipher = cipher
         self._sync = sync
+        self._grants = grants
+        self._log = structlog.get_logger("gateway.connections")
 
     async def connect_ics(self, owner: Owner, url: str, *, name: str = "") -> ConnectionState:
         """Subscribe to a calendar; an address that gives none is Invalid with the reason."""
@@ -103,10 +116,41 @@ class ConnectionService:
             return [await self._state(tx, connection) for connection in connections]
 
     async def check(self, owner_id: int, connection_id: str) -> ConnectionState:
-        """Read a connection now, whatever its turn ("Check now")."""
-        await self._one(owner_id, connection_id)
+        """Read a connection now, whatever its turn ("Check now"), and which calendars it has."""
+        connection = (await self._one(owner_id, connection_id)).connection
+        await self._grants.ask_again(connection)
+        await self._follow(connection)
         await self._sync.tick(connection_id)
         return await self._one(owner_id, connection_id)
+
+    async def follow_all(self) -> bool:
+        """See which calendars every account has now (a loop of the worker)."""
+        async with self._store.read() as tx:
+            every = await tx.connections.all()
+        for connection in every:
+            await self._follow(connection)
+        return False
+
+    async def _follow(self, connection: Connection) -> None:
+        """Add calendars that are new at the source; what fails here is told by the next read."""
+        if connection.provider == Provider.ICS:
+            return  # a subscription is one calendar for good
+        try:
+            secret = open_secret(self._cipher, connection)
+            adapter = self._sources.open(connection, secret)
+            try:
+                found = await adapter.calendars()
+            finally:
+                await adapter.close()
+        except CalgateError:
+            return
+        except Exception:  # noqa: BLE001 - a bug in an adapter costs a list, not the check
+            self._log.exception("connection.list_failed", connection=connection.id)
+            return
+        async with self._store.write(owner_id=connection.owner_id) as tx:
+            owner = await tx.owners.get(connection.owner_id)
+            if owner is not None and await tx.connections.get(connection.id) is not None:
+                await adopt(tx, owner, connection, found, self._clock.now())
 
     async def sync(
         self, owner_id: int | None = None, *, full: bool = False

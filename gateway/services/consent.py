@@ -231,7 +231,8 @@ class ConsentService:
     async def _taken(
         self, owner: Owner, session: Session, provider: str, told: Callback
     ) -> PendingConsent:
-        if provider not in self._consents or not 0 < len(told.state) <= LONGEST_STATE:
+        known = provider in self._consents and 0 < len(told.state) <= LONGEST_STATE
+        if not known or not session.digest:
             raise Stray
         async with self._store.write(owner_id=owner.id) as tx:
             pending = await tx.consents.take(

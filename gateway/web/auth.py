@@ -54,7 +54,7 @@ def reads(services: Services, path: str, handler: Handler) -> web.RouteDef:
     """Return the route of a page that a signed-in owner reads."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        visit = await _visit(request, services)
+        visit = await visit_of(request, services)
         if visit is None:
             raise to_login(request.path_qs)
         return await handler(visit)
@@ -66,7 +66,7 @@ def acts(services: Services, path: str, handler: Handler) -> web.RouteDef:
     """Return the route of a change: a form that this site gave to this session, or 403."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        visit = await _visit(request, services)
+        visit = await visit_of(request, services)
         if visit is None:
             raise to_login(HOME)
         form = await read_own_form(request)
@@ -83,7 +83,7 @@ def acts(services: Services, path: str, handler: Handler) -> web.RouteDef:
     return web.post(path, handle)
 
 
-async def _visit(request: web.Request, services: Services) -> Visit | None:
+async def visit_of(request: web.Request, services: Services) -> Visit | None:
     """Return the visit, with what templates show of it; the owner's language is the page's."""
     found = await services.owners.by_session(_secret(request, services))
     if found is None:

@@ -19,10 +19,14 @@ from gateway.model.timerange import DAY, HOUR, MINUTE, TimeRange
 from gateway.sandbox.ics_server import Fault, IcsServer
 from gateway.services.connections import ConnectionService, ConnectionState
 from gateway.services.freebusy import FreeBusyService
+from gateway.services.grants import GrantService
+from gateway.services.mails import Postbox
+from gateway.services.notices import Notices
 from gateway.services.sync import Outcome, SyncService
 from gateway.services.sync_plan import RECHECK_AFTER
 from gateway.storage.cipher import KeyRing, new_key
 from gateway.storage.engine import SqlStore
+from gateway.web.i18n import translate
 from tests.builders import an_owner
 from tests.conftest import START, FakeClock
 
@@ -96,6 +100,9 @@ async def world(sqlite_store: SqlStore, clock: FakeClock) -> AsyncIterator[World
     cipher = KeyRing.from_text(new_key())
     sources = Registry(Shared(client=client, clock=clock))
     sync = SyncService(sqlite_store, clock, sources, cipher)
+    postbox = Postbox(cipher, sender="cal@example.org", sends=False)
+    notices = Notices(postbox, cipher, translate, public_url="https://meet.example.org")
+    grants = GrantService(sqlite_store, clock, cipher, {}, notices)
     async with sqlite_store.write() as tx:
         owner = await tx.owners.add(an_owner(), "hash")
     async with IcsServer() as server:
@@ -105,7 +112,9 @@ async def world(sqlite_store: SqlStore, clock: FakeClock) -> AsyncIterator[World
             server=server,
             owner=owner,
             sync=sync,
-            connections=ConnectionService(sqlite_store, clock, sources, cipher, sync),
+            connections=ConnectionService(
+                sqlite_store, clock, sources, cipher, sync, grants=grants
+            ),
             freebusy=FreeBusyService(sqlite_store, clock),
         )
         made.publish(1, 2, 3)

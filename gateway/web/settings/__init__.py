@@ -9,6 +9,7 @@ from gateway.web.settings import (
     calendar_tab,
     connect,
     connect_caldav,
+    consent,
     dashboard,
     feeds,
     page_explained,
@@ -21,7 +22,7 @@ from gateway.web.settings import (
 
 def routes(services: Services) -> list[web.RouteDef]:
     """Return the routes of the owner's side."""
-    calendars = (calendar_tab, connect, connect_caldav, calendar_page)
+    calendars = (calendar_tab, connect, connect_caldav, consent, calendar_page)
     parts = (*calendars, dashboard, pages, page_explained, feeds, profile, security, sign_in)
     return [
         reads(services, "/settings", _first_tab),

@@ -162,6 +162,7 @@ async def _shown(
                 (one.connection, [seen[each.collection.public_id] for each in one.calendars])
                 for one in connections
             ],
+            "by_consent": set(services.consent.offered),
             "locals": [one for one in calendars.every if one.collection.is_local],
             "draft": draft,
             "errors": errors,

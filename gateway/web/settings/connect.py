@@ -32,7 +32,8 @@ def routes(services: Services) -> list[web.RouteDef]:
 
 async def choose(visit: Visit) -> web.StreamResponse:
     """Show the kinds of calendar that can be connected."""
-    return page(visit.request, "settings/connect.html")
+    facts = {"offered": set(visit.services.consent.offered)}
+    return page(visit.request, "settings/connect.html", facts)
 
 
 async def ask_address(visit: Visit) -> web.StreamResponse:
