@@ -20,8 +20,9 @@ from gateway.sandbox.ics_server import IcsServer
 from tests.builders import a_connection
 from tests.conftest import FakeClock
 from tests.faulty_proxy import FaultyProxy
+from tests.google_account import google_source
 
-KINDS = ("ics", "radicale", "xandikos")
+KINDS = ("ics", "radicale", "xandikos", "google")
 NAMED = (
     b'<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><D:displayname>Work</D:displayname>'
     b"</D:prop></D:set></D:propertyupdate>"
@@ -176,8 +177,12 @@ class Peers:
 
 
 @asynccontextmanager
-async def open_source(kind: str, peers: Peers) -> AsyncIterator[IcsSource | CaldavSource]:
+async def open_source(kind: str, peers: Peers) -> AsyncIterator[Source]:
     """Run a source of a kind with an empty calendar."""
+    if kind == "google":
+        async with google_source() as account:
+            yield account
+        return
     client = GuardedClient(GuardOptions(allow_private=True), max_seconds=2)
     try:
         if kind == "ics":

@@ -9,7 +9,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote
 
@@ -29,6 +29,7 @@ from gateway.errors import Unavailable
 from gateway.model.timerange import MINUTE, Instant, to_instant
 
 MAX_BYTES = 10 * 1024 * 1024
+MAX_CONFIGURED_BYTES = 64 * 1024 * 1024
 MAX_SECONDS = 30.0
 MAX_REDIRECTS = 5
 MAX_RETRY_AFTER = 10 * MINUTE
@@ -142,6 +143,18 @@ class GuardedClient:
         made.threads = self.threads
         return made
 
+    def configured(self, *, ca_file: str = "") -> "GuardedClient":
+        """Return a client for an address that stands in the configuration, wherever it is."""
+        made = GuardedClient(
+            replace(self.options, allow_private=True, own_origins=frozenset()),
+            resolver=self._resolver,
+            max_bytes=MAX_CONFIGURED_BYTES,
+            max_seconds=self._max_seconds,
+            ca_file=ca_file,
+        )
+        made.threads = self.threads
+        return made
+
     async def get(self, target: Target, *, headers: Mapping[str, str] | None = None) -> Answer:
         """Get a document over at most five redirects; raises Unavailable with one sentence."""
         return await self.request("GET", target, headers=headers)
@@ -208,7 +221,7 @@ class GuardedClient:
             body += chunk
             if len(body) > self._max_bytes:
                 response.close()
-                raise Unavailable("The answer is larger than 10 MiB.")
+                raise Unavailable(f"The answer is larger than {self._max_bytes >> 20} MiB.")
         return Answer(
             status=response.status,
             headers=response.headers,

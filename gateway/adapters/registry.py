@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.adapters import caldav, ics
 from gateway.adapters._shared import Shared
+from gateway.adapters.google import adapter as google
 from gateway.errors import NotFound
 from gateway.model.connection import Connection
 from gateway.ports import Adapter, AdapterSpec
@@ -23,6 +24,7 @@ class Registration:
 REGISTRATIONS: tuple[Registration, ...] = (
     Registration(spec=ics.SPEC, build=ics.build),
     Registration(spec=caldav.SPEC, build=caldav.build),
+    Registration(spec=google.SPEC, build=google.build),
 )
 
 

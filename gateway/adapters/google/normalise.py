@@ -21,6 +21,7 @@ from gateway.adapters.google.people import (
 from gateway.adapters.google.recurrence import Recurrence, read_recurrence
 from gateway.adapters.google.times import Spot, date_spot, read_spot, time_spot
 from gateway.freebusy.blocking import ANSWER
+from gateway.freebusy.busytime import BusyPeriod, BusyType
 from gateway.model.component import Component, serialize
 from gateway.model.content_line import Property, raw_property, text_property
 from gateway.model.itip import PRODID
@@ -218,10 +219,9 @@ def _told(item: Item, summary: str) -> Iterator[Property]:
         yield text_property("SUMMARY", summary)
     status = text_of(item, "status")
     yield raw_property("STATUS", "TENTATIVE" if status == "tentative" else "CONFIRMED")
-    kind, answer = text_of(item, "eventType"), answer_of(item)
-    free = item.get("transparency") == "transparent" or kind in NEVER_BUSY or answer == "DECLINED"
-    yield raw_property("TRANSP", "TRANSPARENT" if free else "OPAQUE")
-    if kind == "outOfOffice" and not free:
+    kind, answer = busy_type(item), answer_of(item)
+    yield raw_property("TRANSP", "TRANSPARENT" if kind is BusyType.FREE else "OPAQUE")
+    if kind is BusyType.UNAVAILABLE:
         yield raw_property("X-MICROSOFT-CDO-BUSYSTATUS", "OOF")
     if answer:
         yield raw_property(ANSWER, answer)
@@ -232,6 +232,24 @@ def _told(item: Item, summary: str) -> Iterator[Property]:
         text = text_of(item, field)[:MAX_TEXT]
         if text:
             yield text_property(name, text)
+
+
+def busy_type(item: Item) -> BusyType:
+    """Return what an event does to its calendar's time (docs/policies.md, "Busy time")."""
+    kind, answer = text_of(item, "eventType"), answer_of(item)
+    if item.get("transparency") == "transparent" or kind in NEVER_BUSY or answer == "DECLINED":
+        return BusyType.FREE
+    if kind == "outOfOffice":
+        return BusyType.UNAVAILABLE
+    if text_of(item, "status") == "tentative" or answer in {"TENTATIVE", "NEEDS-ACTION"}:
+        return BusyType.TENTATIVE
+    return BusyType.BUSY
+
+
+def busy_period(item: Item, facts: CalendarFacts) -> BusyPeriod:
+    """Return the busy time of a single event or an instance; without a time it is ValueError."""
+    start = read_spot(item.get("start"), facts.zone)
+    return BusyPeriod(start.instant, _end(item, start, facts).instant, busy_type(item))
 
 
 def _kept(item: Item) -> Iterator[Property]:

@@ -8,7 +8,16 @@ from gateway.model.component import CalendarObject, Component
 from gateway.model.content_line import Property, parse_line
 from gateway.model.local_time import format_day, format_wall, parse_day
 from gateway.model.recurrence import compile_object
-from gateway.model.timerange import DAY, Instant, TimeRange, format_utc, to_datetime, to_instant
+from gateway.model.timerange import (
+    DAY,
+    MAX_INSTANT,
+    MIN_INSTANT,
+    Instant,
+    TimeRange,
+    format_utc,
+    to_datetime,
+    to_instant,
+)
 from gateway.model.zone import UTC_ZONE, Zone
 from gateway.model.zones import zone
 from gateway.sandbox.google.call import Json
@@ -38,9 +47,12 @@ def instant_of(value: Mapping[str, Any], home: Zone) -> Instant:
 
 
 def span_of(item: Json, home: Zone) -> TimeRange:
-    """Return when a single event or an exception takes place."""
-    start = instant_of(item["start"], home)
-    end = instant_of(item.get("end") or item["start"], home)
+    """Return when a single event or an exception takes place; one without a time always does."""
+    try:
+        start = instant_of(item["start"], home)
+        end = instant_of(item.get("end") or item["start"], home)
+    except (KeyError, ValueError):
+        return TimeRange(MIN_INSTANT, MAX_INSTANT)
     return TimeRange(start, max(start, end))
 
 

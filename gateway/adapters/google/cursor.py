@@ -1,0 +1,69 @@
+"""What is kept between two reads of a Google calendar: a sync token, and what it belongs to."""
+
+import json
+from dataclasses import dataclass, replace
+
+from gateway.adapters.google.assembly import VERSION
+from gateway.model.timerange import HOUR, Instant
+
+MAX_FORCED = 3
+"""How often in an hour Google may have us start over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """A place in a calendar's changes.
+
+    `token` continues a list of events; a calendar that tells only when it is busy has none, but a
+    `digest` of what it told, and `role_at`, when we last asked what it lets us see. `forced` are
+    the times of the last hour at which Google made us start over.
+    """
+
+    token: str = ""
+    digest: str = ""
+    role_at: Instant = 0
+    forced: tuple[Instant, ...] = ()
+
+    @property
+    def is_free_busy(self) -> bool:
+        """Whether only busy time was told."""
+        return bool(self.digest)
+
+    def starts_over(self, now: Instant) -> "Cursor | None":
+        """Return the cursor of a forced new start; None where that happens too often."""
+        recent = tuple(one for one in self.forced if one > now - HOUR)
+        if len(recent) >= MAX_FORCED:
+            return None
+        return Cursor(forced=(*recent, now))
+
+    def continued(self, token: str) -> "Cursor":
+        """Return the cursor after a list of events."""
+        return replace(self, token=token, digest="", role_at=0)
+
+    def encode(self) -> str:
+        """Return the text that is stored."""
+        return json.dumps(
+            {
+                "version": VERSION,
+                "token": self.token,
+                "digest": self.digest,
+                "role_at": self.role_at,
+                "forced": self.forced,
+            }
+        )
+
+    @classmethod
+    def decode(cls, text: str) -> "Cursor":
+        """Read the stored text; one that another version wrote is a start from the beginning."""
+        try:
+            facts = json.loads(text or "{}")
+            if facts.get("version") != VERSION:
+                return cls()
+            return cls(
+                token=str(facts["token"]),
+                digest=str(facts["digest"]),
+                role_at=int(facts["role_at"]),
+                forced=tuple(int(one) for one in facts["forced"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return cls()
