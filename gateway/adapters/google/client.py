@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Protocol, TypeAlias
 
-import httplib2
 from yarl import URL
 
 from gateway.adapters._http import GuardedClient, Target, retry_after
@@ -137,8 +136,10 @@ class _Wire:
         body: str | bytes | None = None,
         headers: Mapping[str, str] | None = None,
         **_settings: Any,
-    ) -> tuple[httplib2.Response, bytes]:
-        """Send a request from the thread of a call."""
+    ) -> tuple[Any, bytes]:
+        """Send a request from the thread of a call; the answer is an `httplib2.Response`."""
+        from httplib2 import Response  # noqa: PLC0415 - see GoogleClient._execute
+
         call = CURRENT.get(None)
         if call is None:
             raise Unavailable("A request was made outside of a call.")
@@ -153,7 +154,7 @@ class _Wire:
         )
         self.status = answer.status
         told = {name: value for name, value in answer.headers.items() if name != "Content-Encoding"}
-        return httplib2.Response({**told, "status": str(answer.status)}), answer.body
+        return Response({**told, "status": str(answer.status)}), answer.body
 
     def close(self) -> None:
         """Nothing of its own."""
