@@ -19,10 +19,11 @@ from gateway.sandbox.faults import Fault
 from gateway.sandbox.ics_server import IcsServer
 from tests.builders import a_connection
 from tests.conftest import FakeClock
+from tests.exchange_account import exchange_source
 from tests.faulty_proxy import FaultyProxy
 from tests.google_account import google_source
 
-KINDS = ("ics", "radicale", "xandikos", "google")
+KINDS = ("ics", "radicale", "xandikos", "google", "exchange")
 NAMED = (
     b'<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><D:displayname>Work</D:displayname>'
     b"</D:prop></D:set></D:propertyupdate>"
@@ -182,6 +183,10 @@ async def open_source(kind: str, peers: Peers) -> AsyncIterator[Source]:
     if kind == "google":
         async with google_source() as account:
             yield account
+        return
+    if kind == "exchange":
+        async with exchange_source() as mailbox:
+            yield mailbox
         return
     client = GuardedClient(GuardOptions(allow_private=True), max_seconds=2)
     try:

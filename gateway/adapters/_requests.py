@@ -17,6 +17,10 @@ from gateway.adapters._http import Answer, GuardedClient, read_url
 from gateway.adapters._threads import CURRENT
 from gateway.errors import Unavailable
 
+OF_THE_CONNECTION = frozenset(
+    {"connection", "content-encoding", "content-length", "keep-alive", "transfer-encoding"}
+)
+
 
 class ReadBody(BytesIO):
     """A body that is all here, with what the libraries ask of a connection behind it."""
@@ -61,9 +65,17 @@ class GuardedTransport(BaseAdapter):
         """Nothing of its own: the client is closed by whoever made it."""
 
 
+class GuardedSession(requests.Session):
+    """A session that follows nothing: where redirects are followed, the guarded client does it."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return nowhere to go."""
+        del resp
+
+
 def guarded_session(transport: GuardedTransport) -> requests.Session:
     """Return a session that knows no other way out, no proxies, no netrc and no cookies."""
-    session = requests.Session()
+    session = GuardedSession()
     session.trust_env = False
     session.adapters.clear()
     session.mount("https://", transport)
@@ -88,7 +100,7 @@ def _response(
         {
             name: ", ".join(answer.headers.getall(name))
             for name in answer.headers
-            if name.lower() not in {"content-encoding", "content-length", "transfer-encoding"}
+            if name.lower() not in OF_THE_CONNECTION
         }
     )
     response.encoding = get_encoding_from_headers(response.headers)

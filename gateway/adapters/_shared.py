@@ -1,9 +1,10 @@
 """What adapters share: a client, a clock, tokens, and where the registered providers are."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.adapters._http import GuardedClient
+from gateway.adapters._strikes import Strikes
 from gateway.errors import SignInNeeded
 from gateway.model.connection import Connection
 from gateway.ports import Clock, TokenSource
@@ -34,3 +35,6 @@ class Shared:
     tokens: TokensOf = no_tokens
     google: Endpoint = Endpoint(url="https://www.googleapis.com")
     microsoft: Endpoint = Endpoint(url="https://graph.microsoft.com/v1.0")
+    exchange: Endpoint = Endpoint(url="")
+    """Its `url` is the autodiscover address to ask instead of looking for one."""
+    strikes: Strikes = field(default_factory=Strikes)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from gateway.adapters import caldav, ics
+from gateway.adapters import caldav, exchange, ics
 from gateway.adapters._shared import Shared
 from gateway.adapters.google import adapter as google
 from gateway.errors import NotFound
@@ -25,6 +25,7 @@ REGISTRATIONS: tuple[Registration, ...] = (
     Registration(spec=ics.SPEC, build=ics.build),
     Registration(spec=caldav.SPEC, build=caldav.build),
     Registration(spec=google.SPEC, build=google.build),
+    Registration(spec=exchange.SPEC, build=exchange.build),
 )
 
 

@@ -18,6 +18,7 @@ class Capability(Flag):
     WRITE = auto()
     LAST_LOOK = auto()
     PUSH = auto()
+    SETTLE = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,15 @@ class Writer(Protocol):
     async def create(self, upstream_id: str, uid: str, data: bytes) -> None: ...
     async def update(self, upstream_id: str, uid: str, data: bytes) -> None: ...
     async def remove(self, upstream_id: str, uid: str) -> None: ...
+
+
+class Settling(Protocol):
+    """Finds out more than an owner gives while it lists calendars (Capability.SETTLE).
+
+    `settled` is the secret to keep instead: with the address and the way to sign in that worked.
+    """
+
+    def settled(self) -> bytes: ...
 
 
 class TokenSource(Protocol):
