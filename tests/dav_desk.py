@@ -19,7 +19,7 @@ NAMESPACES = {
     "C": "urn:ietf:params:xml:ns:caldav",
     "CS": "http://calendarserver.org/ns/",
     "A": "http://apple.com/ns/ical/",
-    "G": "urn:calgate",
+    "T": "http://twistedmatrix.com/xml_namespace/dav/",
 }
 DECLARED = " ".join(f'xmlns:{prefix}="{name}"' for prefix, name in NAMESPACES.items())
 
@@ -77,7 +77,7 @@ class Answer:
         if self.tree is None or self.tree.tag != "{DAV:}error":
             return ""
         names = [_prefixed(one.tag) for one in self.tree]
-        return next((name for name in names if not name.startswith("G:")), "")
+        return next((name for name in names if not name.startswith("T:")), "")
 
     def _texts(self, path: str) -> list[str]:
         assert self.tree is not None, self.text

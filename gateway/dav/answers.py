@@ -19,9 +19,7 @@ from gateway.errors import Condition
 
 RETRY_LATER = 30
 CHALLENGE = 'Basic realm="calgate", charset="UTF-8"'
-CLASSES = "1, 3, access-control, calendar-access, extended-mkcol"
-"""The `DAV` header (RFC 4918 section 10.1): only what is true."""
-HEADERS = {"DAV": CLASSES, "Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+HEADERS = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,14 +102,9 @@ def not_signed_in() -> FailureError:
 # --- the table ---------------------------------------------------------------------------------
 
 _CONDITION_STATUS = {
-    # RFC 4791 section 5.3.2.1 leaves 403 or 409: 409 where sending it elsewhere may help.
-    Condition.NO_UID_CONFLICT: 409,
-    Condition.CALENDAR_COLLECTION_LOCATION_OK: 403,
-    Condition.RESOURCE_MUST_BE_NULL: 405,
     Condition.QUOTA_NOT_EXCEEDED: 507,
-    Condition.NUMBER_OF_MATCHES: 403,
-    Condition.MAX_RESOURCE_SIZE: 403,
 }
+"""RFC 4791 section 1.3: a broken precondition is 403, unless something else is said."""
 
 
 def _refused(error: errors.Refused) -> Failure:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 from aiohttp import hdrs, web
 
+from gateway.model.timerange import Instant, to_instant
+
 _TAG = re.compile(r'(?P<weak>W/)?(?P<tag>"[\x21\x23-\x7e\x80-\uffff]*")')
 ANY = "*"
 
@@ -19,10 +21,16 @@ def if_none_match(request: web.Request) -> str | frozenset[str] | None:
     return _tags(request.headers.getall(hdrs.IF_NONE_MATCH, ()), weak=True)
 
 
-def is_known(request: web.Request, etag: str) -> bool:
-    """Tell whether the client has this representation already."""
+def is_known(request: web.Request, etag: str, modified_at: Instant | None = None) -> bool:
+    """Tell whether the client has this representation already.
+
+    The date counts only where no tag was sent (RFC 9110 section 13.2.2).
+    """
     tags = if_none_match(request)
-    return tags is not None and (tags == ANY or (not isinstance(tags, str) and etag in tags))
+    if tags is not None:
+        return tags == ANY or (not isinstance(tags, str) and etag in tags)
+    since = request.if_modified_since
+    return since is not None and modified_at is not None and to_instant(since) >= modified_at
 
 
 def _tags(lines: Iterable[str], *, weak: bool) -> str | frozenset[str] | None:

@@ -29,6 +29,18 @@ async def test_bytes_come_back(dav: DavClient, work: str) -> None:
     assert got.headers["Content-Type"] == "text/calendar; charset=utf-8; component=vevent"
 
 
+async def test_known_date_is_304(dav: DavClient, work: str) -> None:
+    """Where no tag is sent, If-Modified-Since decides; nonsense in it is passed over."""
+    await dav.put(f"{work}a.ics", an_event())
+    date = (await dav.request("GET", f"{work}a.ics")).headers["Last-Modified"]
+    dates = (date, "Tue, 01 Jan 2019 00:00:00 GMT", "yesterday", "Sat, 99 Foo 0000 99:00:00 GMT")
+    answers = [await dav.request("GET", f"{work}a.ics", if_modified_since=one) for one in dates]
+    tagged = await dav.request("GET", f"{work}a.ics", if_modified_since=date, if_none_match='"x"')
+
+    assert [one.status for one in answers] == [304, 200, 200, 200]
+    assert tagged.status == 200
+
+
 async def test_head_has_no_body(dav: DavClient, work: str) -> None:
     """HEAD tells of an object what GET would, without it."""
     await dav.put(f"{work}a.ics", an_event())
@@ -189,7 +201,7 @@ async def test_uid_conflict_names_the_other(dav: DavClient, work: str) -> None:
     answer = await dav.put(f"{work}c.ics", an_event())
     assert answer.tree is not None
 
-    assert (answer.status, answer.condition()) == (409, "C:no-uid-conflict")
+    assert (answer.status, answer.condition()) == (403, "C:no-uid-conflict")
     assert answer.tree.xpath("string(//*[local-name()='href'])") == f"{work}a%20b.ics"
 
 
@@ -269,8 +281,8 @@ DESTINATIONS = {
     "home": ("/dav/calendars/jane@example.org/b.ics", 403),
     "outside": ("/settings/calendar", 409),
     "no calendar": ("/dav/calendars/jane@example.org/none/b.ics", 409),
-    "copy of a uid": ("{work}b.ics", 409),
-    "not empty": ("{work}taken.ics", 409),
+    "copy of a uid": ("{work}b.ics", 403),
+    "not empty": ("{work}taken.ics", 403),
 }
 
 

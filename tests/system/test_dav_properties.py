@@ -133,6 +133,16 @@ async def test_set_and_removed(dav: DavClient, work: str, name: str) -> None:
     assert kept == LIVE[name]
 
 
+async def test_language_of_a_dead_property(dav: DavClient, work: str) -> None:
+    """`xml:lang` is part of a property's value, wherever it was said (RFC 4918 section 4.3)."""
+    inner = '<x:a xmlns:x="urn:x" xml:lang="nl">Ja</x:a><x:b xmlns:x="urn:x">Oui</x:b>'
+    await dav.proppatch(work, f'<D:set><D:prop xml:lang="fr">{inner}</D:prop></D:set>')
+    found = (await dav.propfind(work)).props()
+    lang = "{http://www.w3.org/XML/1998/namespace}lang"
+
+    assert [found[f"{{urn:x}}{name}"].get(lang) for name in "ab"] == ["nl", "fr"]
+
+
 async def test_dead_property(dav: DavClient, work: str) -> None:
     """A property nobody here knows comes back with all that is inside it."""
     value = '<x:a xmlns:x="urn:x" xmlns:y="urn:y">1 &lt; 2<y:b y:c="&quot;">t</y:b>tail</x:a>'

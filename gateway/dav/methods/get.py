@@ -38,7 +38,7 @@ def _object(context: Context, resource: ObjectResource) -> web.Response:
         hdrs.ETAG: record.etag,
         hdrs.LAST_MODIFIED: format_datetime(to_datetime(record.modified_at), usegmt=True),
     }
-    if is_known(context.request, record.etag):
+    if is_known(context.request, record.etag, record.modified_at):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     return web.Response(
         body=record.data, headers=headers | {hdrs.CONTENT_TYPE: content_type(resource)}

@@ -12,8 +12,7 @@ from gateway.errors import Condition
 
 async def propfind(context: Context) -> web.StreamResponse:
     """Answer for the resource and, at depth 1, what is directly in it."""
-    # RFC 4918 section 9.1: without the header it is infinity, which nobody means.
-    depth = context.depth(missing=Depth.ZERO)
+    depth = context.depth(missing=Depth.INFINITY)
     if depth is Depth.INFINITY:
         raise fail(403, "Ask with Depth 0 or 1.", Condition.PROPFIND_FINITE_DEPTH)
     wanted = read_propfind(await context.xml())

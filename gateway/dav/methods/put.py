@@ -24,7 +24,7 @@ async def put(context: Context) -> web.StreamResponse:
     """Store an object; its ETag is given only if the very bytes that came are kept."""
     if context.target.kind is not Kind.OBJECT or context.target.name == ADD_MEMBER:
         await context.find()
-        raise fail(405, "Objects are put into calendars.")
+        raise fail(403, "Objects are put into calendars.")
     try:
         calendar = await context.find_calendar(context.target)
     except NotFound:

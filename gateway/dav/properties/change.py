@@ -106,7 +106,7 @@ def _dead(change: PropertyChange) -> str | None:
         raise Refused(Condition.CANNOT_MODIFY_PROTECTED, "The server keeps this property.")
     if change.element is None:
         return None
-    value = xml.inner_xml(change.element)
+    value = xml.whole_xml(change.element)
     if len(value) > MAX_VALUE or len(change.name) > MAX_PROPERTY_NAME:
         raise _TooMuchError
     return value

@@ -13,7 +13,7 @@ class Facts:
     """What the values depend on besides the resource, read once for a whole answer.
 
     `calendars` is filled where a wanted property lists them, `dead` (by collection id, then Clark
-    name: the content as XML) where a wanted property is not live.
+    name: the whole element) where a wanted property is not live.
     """
 
     owner: Owner

@@ -62,8 +62,11 @@ class Responder:
                 inner = computed[name]
             elif (live := LIVE.get(name)) is not None:
                 inner = live.value(resource, self._facts)
+            elif name in dead:
+                found.append(dead[name])
+                continue
             else:
-                inner = dead.get(name)
+                inner = None
             if inner is None:
                 missing.append(self._missing[name])
             else:
@@ -80,12 +83,13 @@ class Responder:
         return tuple(told) or (PropStat(OK, ""),)
 
     def _everything(self, resource: Resource, dead: Mapping[str, str]) -> list[str]:
-        known = ((name, LIVE[name].value(resource, self._facts)) for name in ALLPROP)
-        pairs = [*known, *dead.items()]
         named = set(self._wanted.names)
-        return [
-            element(name, inner) for name, inner in pairs if inner is not None and name not in named
-        ]
+        live = (
+            element(name, inner)
+            for name in ALLPROP
+            if name not in named and (inner := LIVE[name].value(resource, self._facts)) is not None
+        )
+        return [*live, *(whole for name, whole in dead.items() if name not in named)]
 
     def _names_of(self, resource: Resource) -> str:
         live = (name for name, one in LIVE.items() if one.value(resource, self._facts) is not None)

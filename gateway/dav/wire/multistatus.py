@@ -8,10 +8,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from gateway.dav.wire.names import CALDAV, DECLARED, PREFIXES, element, escape_text, href
+from gateway.dav.wire.names import (
+    CALDAV,
+    CALENDAR_SERVER_DETAIL,
+    DECLARED,
+    PREFIXES,
+    element,
+    escape_text,
+    href,
+    text,
+)
 from gateway.errors import Condition
 
 CONTENT_TYPE = "application/xml"
+DETAIL = f"{{{CALENDAR_SERVER_DETAIL}}}error-description"
 _HEAD = '<?xml version="1.0" encoding="utf-8"?>\n'
 _STATUS = {
     int(status): f"<D:status>HTTP/1.1 {int(status)} {status.phrase}</D:status>"
@@ -100,7 +110,7 @@ def condition_xml(condition: Condition, *, hrefs: Iterable[str] = (), inner: str
 
 def error_body(condition: str, detail: str) -> bytes:
     """Return `DAV:error` (section 14.5): the condition's element, and a sentence for people."""
-    told = f"<G:detail>{escape_text(detail)}</G:detail>" if detail else ""
+    told = text(DETAIL, detail) if detail else ""
     return document("error", condition + told)
 
 

@@ -11,14 +11,15 @@ DAV = "DAV:"
 CALDAV = "urn:ietf:params:xml:ns:caldav"
 CALENDAR_SERVER = "http://calendarserver.org/ns/"
 APPLE_ICAL = "http://apple.com/ns/ical/"
-CALGATE = "urn:calgate"
+CALENDAR_SERVER_DETAIL = "http://twistedmatrix.com/xml_namespace/dav/"
+"""Where the element for a sentence in `DAV:error` lives that Apple's server made known."""
 
 PREFIXES = {
     DAV: "D",
     CALDAV: "C",
     CALENDAR_SERVER: "CS",
     APPLE_ICAL: "A",
-    CALGATE: "G",
+    CALENDAR_SERVER_DETAIL: "T",
 }
 DECLARED = "".join(f' xmlns:{prefix}="{namespace}"' for namespace, prefix in PREFIXES.items())
 """The attributes of a root element that declare every prefix."""

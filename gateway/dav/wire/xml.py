@@ -5,12 +5,12 @@ expanded or fetched; whatever else is wrong is MalformedError, nothing else is e
 """
 
 import codecs
+import copy
 import re
 from collections.abc import Iterator
 
 from lxml import etree
 
-from gateway.dav.wire import names
 from gateway.errors import CalgateError, Condition, Refused
 
 Element = etree._Element  # noqa: SLF001 - the library has no public name for the type
@@ -30,6 +30,8 @@ _DECLARED = re.compile(rb"\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._
 _DECLARATION = re.compile(r"\s*<\?xml\s[^>]*\?>")
 # What may stand before the root element (XML 1.0 section 2.8): comments and instructions.
 _PROLOG = re.compile(r"(?:\s+|<!--(?:(?!--).)*-->|<\?(?:(?!\?>).)*\?>)*", re.DOTALL)
+LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+_LANGUAGE_OF = etree.XPath("string(ancestor::*[@xml:lang][1]/@xml:lang)")
 _TOO_DEEP = etree.XPath("boolean(" + "/*" * (MAX_DEPTH + 1) + ")")
 _TOO_MANY = etree.XPath(f"boolean(count(//*) > {MAX_ELEMENTS})")
 _TOO_MANY_ATTRIBUTES = etree.XPath(f"boolean(//*[count(@*) > {MAX_ATTRIBUTES}])")
@@ -133,8 +135,14 @@ def attribute(item: Element, name: str) -> str | None:
     return None if found is None else str(found)
 
 
-def inner_xml(item: Element) -> str:
-    """Return what is inside an element as XML that stands on its own anywhere."""
-    # An element written by itself declares every prefix that it uses, whatever stood around it.
-    parts = (etree.tostring(inner, encoding="unicode", with_tail=True) for inner in item)
-    return names.escape_text(str(item.text or "")) + "".join(parts)
+def whole_xml(item: Element) -> str:
+    """Return an element as XML that stands on its own anywhere.
+
+    Written by itself it declares every prefix that it uses, and says the language that was said of
+    it from outside (RFC 4918 section 4.3).
+    """
+    own = copy.copy(item)
+    own.tail = None
+    if own.get(LANGUAGE) is None and (spoken := _LANGUAGE_OF(item)):
+        own.set(LANGUAGE, str(spoken))
+    return etree.tostring(own, encoding="unicode")
