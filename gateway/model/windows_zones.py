@@ -1,7 +1,8 @@
 """Windows time zone ids and their IANA zones.
 
 The facts of CLDR's `supplemental/windowsZones.xml` (territory 001), used under the Unicode
-License v3 (https://www.unicode.org/license.txt). Copyright © 1991-2026 Unicode, Inc.
+License v3 (https://www.unicode.org/license.txt). Copyright © 1991-2026 Unicode, Inc. CLDR keeps a
+zone's first name for ever; here stands the one that the IANA database uses now.
 """
 
 WINDOWS_ZONES: dict[str, str] = {
@@ -15,7 +16,7 @@ WINDOWS_ZONES: dict[str, str] = {
     "Arab Standard Time": "Asia/Riyadh",
     "Arabian Standard Time": "Asia/Dubai",
     "Arabic Standard Time": "Asia/Baghdad",
-    "Argentina Standard Time": "America/Buenos_Aires",
+    "Argentina Standard Time": "America/Argentina/Buenos_Aires",
     "Astrakhan Standard Time": "Europe/Astrakhan",
     "Atlantic Standard Time": "America/Halifax",
     "Aus Central W. Standard Time": "Australia/Eucla",
@@ -51,16 +52,16 @@ WINDOWS_ZONES: dict[str, str] = {
     "Eastern Standard Time (Mexico)": "America/Cancun",
     "Egypt Standard Time": "Africa/Cairo",
     "Ekaterinburg Standard Time": "Asia/Yekaterinburg",
-    "FLE Standard Time": "Europe/Kiev",
+    "FLE Standard Time": "Europe/Kyiv",
     "Fiji Standard Time": "Pacific/Fiji",
     "GMT Standard Time": "Europe/London",
     "GTB Standard Time": "Europe/Bucharest",
     "Georgian Standard Time": "Asia/Tbilisi",
-    "Greenland Standard Time": "America/Godthab",
+    "Greenland Standard Time": "America/Nuuk",
     "Greenwich Standard Time": "Atlantic/Reykjavik",
     "Haiti Standard Time": "America/Port-au-Prince",
     "Hawaiian Standard Time": "Pacific/Honolulu",
-    "India Standard Time": "Asia/Calcutta",
+    "India Standard Time": "Asia/Kolkata",
     "Iran Standard Time": "Asia/Tehran",
     "Israel Standard Time": "Asia/Jerusalem",
     "Jordan Standard Time": "Asia/Amman",
@@ -79,10 +80,10 @@ WINDOWS_ZONES: dict[str, str] = {
     "Morocco Standard Time": "Africa/Casablanca",
     "Mountain Standard Time": "America/Denver",
     "Mountain Standard Time (Mexico)": "America/Mazatlan",
-    "Myanmar Standard Time": "Asia/Rangoon",
+    "Myanmar Standard Time": "Asia/Yangon",
     "N. Central Asia Standard Time": "Asia/Novosibirsk",
     "Namibia Standard Time": "Africa/Windhoek",
-    "Nepal Standard Time": "Asia/Katmandu",
+    "Nepal Standard Time": "Asia/Kathmandu",
     "New Zealand Standard Time": "Pacific/Auckland",
     "Newfoundland Standard Time": "America/St_Johns",
     "Norfolk Standard Time": "Pacific/Norfolk",
@@ -125,7 +126,7 @@ WINDOWS_ZONES: dict[str, str] = {
     "Transbaikal Standard Time": "Asia/Chita",
     "Turkey Standard Time": "Europe/Istanbul",
     "Turks And Caicos Standard Time": "America/Grand_Turk",
-    "US Eastern Standard Time": "America/Indianapolis",
+    "US Eastern Standard Time": "America/Indiana/Indianapolis",
     "US Mountain Standard Time": "America/Phoenix",
     "UTC": "Etc/UTC",
     "UTC+12": "Etc/GMT-12",
@@ -149,6 +150,15 @@ WINDOWS_ZONES: dict[str, str] = {
     "Yukon Standard Time": "America/Whitehorse",
 }
 """Windows id (the registry key, as Exchange and Outlook write it) to IANA name."""
+
+OBSOLETE_ZONES: dict[str, str] = {
+    "Armenian Standard Time": "Asia/Yerevan",
+    "Kamchatka Standard Time": "Asia/Kamchatka",
+    "Mexico Standard Time": "America/Mexico_City",
+    "Mexico Standard Time 2": "America/Mazatlan",
+    "Mid-Atlantic Standard Time": "Etc/GMT+2",
+}
+"""Windows ids that old events still carry."""
 
 DISPLAY_ZONES: dict[str, str] = {
     "abu dhabi": "Asia/Dubai",

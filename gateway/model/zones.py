@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from gateway.model.local_time import HIGHEST_WALL, LOWEST_WALL, WallTime, datetime_of
 from gateway.model.timerange import HOUR, MINUTE, Instant
 from gateway.model.vtimezone import zone_from_vtimezone
-from gateway.model.windows_zones import DISPLAY_ZONES, WINDOWS_ZONES
+from gateway.model.windows_zones import DISPLAY_ZONES, OBSOLETE_ZONES, WINDOWS_ZONES
 from gateway.model.zone import UTC_ZONE, FixedZone, Zone
 
 __all__ = [
@@ -112,7 +112,7 @@ def _load(canonical: str) -> Zone:
 
 @cache
 def _windows_names() -> dict[str, str]:
-    return {name.lower(): zone_name for name, zone_name in WINDOWS_ZONES.items()}
+    return {name.lower(): zone_name for name, zone_name in (OBSOLETE_ZONES | WINDOWS_ZONES).items()}
 
 
 @cache

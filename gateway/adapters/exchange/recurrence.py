@@ -1,15 +1,12 @@
 """EWS recurrence patterns and ranges as one RRULE (pure).
 
-Day 29, 30 or 31 of a month means its last day where the month is shorter; "Weekday", "Day" and
-"WeekendDay" with an index mean one day of that set, the n-th of all.
+"Weekday", "Day" and "WeekendDay" are sets of days.
 """
 
+from gateway.adapters._patterns import every, month_day, placed_day, until
 from gateway.adapters.exchange.fields import Element, children_of, name_of, read_date, text_of
-from gateway.model.local_time import format_day
 from gateway.model.spot import Spot
-from gateway.model.timerange import DAY, format_utc
 
-SHORTEST_MONTH = 28
 MONTHS = (
     "January",
     "February",
@@ -73,7 +70,8 @@ def _relative_monthly(element: Element) -> str:
 
 
 def _absolute_yearly(element: Element) -> str:
-    return f"FREQ=YEARLY;BYMONTH={_month(element)}{_day_of_month(element)}"
+    month = _month(element)
+    return f"FREQ=YEARLY;BYMONTH={month}{_day_of_month(element, month)}"
 
 
 def _relative_yearly(element: Element) -> str:
@@ -81,8 +79,7 @@ def _relative_yearly(element: Element) -> str:
 
 
 def _interval(element: Element) -> str:
-    interval = int(text_of(element, "Interval") or 1)
-    return "" if interval == 1 else f";INTERVAL={interval}"
+    return every(int(text_of(element, "Interval") or 1))
 
 
 def _month(element: Element) -> int:
@@ -96,20 +93,12 @@ def _days(element: Element) -> str:
     return ",".join(DAYS[name] for name in names)
 
 
-def _day_of_month(element: Element) -> str:
-    day = int(text_of(element, "DayOfMonth"))
-    if not 1 <= day <= 31:  # noqa: PLR2004 - days of a month
-        raise ValueError("no day of a month")
-    if day <= SHORTEST_MONTH:
-        return f";BYMONTHDAY={day}"
-    return f";BYMONTHDAY={','.join(map(str, range(SHORTEST_MONTH, day + 1)))};BYSETPOS=-1"
+def _day_of_month(element: Element, month: int = 0) -> str:
+    return month_day(int(text_of(element, "DayOfMonth")), month)
 
 
 def _relative(element: Element) -> str:
-    place, days = PLACES[text_of(element, "DayOfWeekIndex")], _days(element)
-    if "," in days:
-        return f";BYDAY={days};BYSETPOS={place}"
-    return f";BYDAY={place}{days}"
+    return placed_day(PLACES[text_of(element, "DayOfWeekIndex")], _days(element))
 
 
 def _no_end(_element: Element, _start: Spot) -> str:
@@ -121,11 +110,7 @@ def _numbered(element: Element, _start: Spot) -> str:
 
 
 def _end_date(element: Element, start: Spot) -> str:
-    """End with the date's instance: the date is told on the wall of the series."""
-    day = read_date(text_of(element, "EndDate"))
-    if start.is_date:
-        return f";UNTIL={format_day(day)}"
-    return f";UNTIL={format_utc(start.zone.instant_of(day * DAY + start.wall % DAY))}"
+    return until(read_date(text_of(element, "EndDate")), start)
 
 
 PATTERNS = {
