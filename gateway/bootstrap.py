@@ -17,7 +17,7 @@ from gateway.adapters._http import GuardedClient
 from gateway.adapters.registry import Registry
 from gateway.config import Config, InvalidConfig
 from gateway.model.timerange import DAY, Instant
-from gateway.outside import consents, guard_options, mailer, shared
+from gateway.outside import consents, guard_options, mailer, push_address, shared
 from gateway.ports import Cipher, Clock, Store
 from gateway.services.booking import BookingService
 from gateway.services.claim import REMOVE, WRITE, Claim, RateLimits
@@ -27,6 +27,7 @@ from gateway.services.ending import END, Ending
 from gateway.services.feeds import FeedService
 from gateway.services.freebusy import FreeBusyService
 from gateway.services.grants import GrantService
+from gateway.services.hooks import HookService
 from gateway.services.index import IndexService
 from gateway.services.last_look import LastLook
 from gateway.services.mails import SEND, MailSending, Postbox
@@ -42,6 +43,7 @@ from gateway.services.settings import SettingsService
 from gateway.services.sync import SyncService
 from gateway.services.tokens import new_id
 from gateway.services.transfer import TransferService
+from gateway.services.watching import WatchService
 from gateway.services.writeback import Upstreams, Writeback
 from gateway.storage import backup
 from gateway.storage.cipher import KeyRing, check_key, new_key, reseal
@@ -186,6 +188,7 @@ class _Parts:
             poll_seconds=config.sync.poll_seconds,
             notices=notices,
         )
+        self.watching = WatchService(store, clock, sources, cipher, address=push_address(config))
         self.services = Services(
             store=store,
             clock=clock,
@@ -222,6 +225,7 @@ class _Parts:
                 notices=notices,
                 public_url=config.public_url,
             ),
+            hooks=HookService(store, clock),
             sync=sync,
             scheduling=SchedulingService(store, clock, freebusy),
             edge=EdgeSettings(
@@ -239,6 +243,7 @@ class _Parts:
         return [
             Loop(name="outbox", seconds=1.0, work=self.outbox.work),
             Loop(name="sync", seconds=2.0, work=self.services.sync.run_due),
+            Loop(name="watching", seconds=60.0, work=self.watching.work),
             Loop(name="calendars", seconds=21600.0, work=self.services.connections.follow_all),
             Loop(name="bookings", seconds=30.0, work=self.services.bookings.reconcile),
             Loop(name="index", seconds=3600.0, work=self.index.extend),

@@ -16,6 +16,9 @@ from gateway.mail import SmtpMailer
 from gateway.model.collection import Provider
 from gateway.ports import Clock, Consent, Mailer
 
+INSIDE = frozenset({"local", "localhost", "internal", "lan", "home", "corp", "arpa", "test"})
+"""Last labels of names that nobody outside can reach."""
+
 
 def consents(config: Config, clock: Clock) -> dict[str, Consent]:
     """Return the providers this gateway is registered with."""
@@ -74,6 +77,17 @@ def guard_options(config: Config) -> GuardOptions:
         allow_private=config.security.allow_private_networks,
         own_origins=frozenset({_origin(config.public_url), *_listening(config)}),
     )
+
+
+def push_address(config: Config) -> str:
+    """Return where providers may push to: nothing unless that is public and https."""
+    parts = urlsplit(config.public_url)
+    host = (parts.hostname or "").lower()
+    try:
+        is_public = GuardOptions().allows_address(str(ip_address(host)))
+    except ValueError:
+        is_public = "." in host and host.rpartition(".")[2] not in INSIDE
+    return config.public_url if config.sync.push and parts.scheme == "https" and is_public else ""
 
 
 def _origin(url: str) -> tuple[str, int]:

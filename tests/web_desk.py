@@ -12,6 +12,7 @@ from gateway.services.consent import ConsentService
 from gateway.services.feeds import FeedService
 from gateway.services.freebusy import FreeBusyService
 from gateway.services.grants import GrantService
+from gateway.services.hooks import HookService
 from gateway.services.owners import OwnerService
 from gateway.services.pages import PageService
 from gateway.services.passwords import Passwords
@@ -61,6 +62,7 @@ def services_of(
             notices=desk.notices,
             public_url=URL,
         ),
+        hooks=HookService(store, clock),
         sync=sync,
         scheduling=SchedulingService(store, clock, freebusy),
         edge=edge or EdgeSettings(),

@@ -8,6 +8,7 @@ from gateway.services.connections import ConnectionService
 from gateway.services.consent import ConsentService
 from gateway.services.feeds import FeedService
 from gateway.services.freebusy import FreeBusyService
+from gateway.services.hooks import HookService
 from gateway.services.objects import ObjectService
 from gateway.services.owners import OwnerService
 from gateway.services.pages import PageService
@@ -44,6 +45,7 @@ class Services:
     feeds: FeedService
     connections: ConnectionService
     consent: ConsentService
+    hooks: HookService
     sync: SyncService
     scheduling: SchedulingService
     edge: EdgeSettings = field(default_factory=EdgeSettings)

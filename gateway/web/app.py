@@ -5,7 +5,7 @@ from aiohttp import web
 from gateway.dav import app as dav
 from gateway.services.registry import Services
 from gateway.telemetry import Metrics
-from gateway.web import api, booking, feeds, oauth, ops, robots, settings, static_files
+from gateway.web import api, booking, feeds, hooks, oauth, ops, robots, settings, static_files
 from gateway.web.keys import REMOTE, SERVICES
 from gateway.web.middleware import setup
 
@@ -26,6 +26,7 @@ def build_app(services: Services, metrics: Metrics, *, metrics_for: str) -> web.
             *booking.routes(services),
             *settings.routes(services),
             *oauth.routes(services),
+            *hooks.routes(services),
             *api.routes(services),
             *feeds.routes(services),
             *dav.routes(services, lambda request: request[REMOTE]),

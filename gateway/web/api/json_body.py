@@ -16,10 +16,10 @@ MAX_DIGITS = 18
 """Digits of an integer; more fit no field and cost time."""
 
 
-async def read_object(request: web.Request) -> dict[str, Any]:
+async def read_object(request: web.Request, *, limit: int = BODY_LIMIT) -> dict[str, Any]:
     """Return the JSON object of the body; raise ProblemError with 400, 413 or 415."""
     _check_type(request)
-    return parse_object(await _read(request))
+    return parse_object(await _read(request, limit))
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
@@ -56,17 +56,17 @@ def _check_type(request: web.Request) -> None:
         raise _malformed("JSON is always UTF-8; leave the charset out.")
 
 
-async def _read(request: web.Request) -> bytes:
+async def _read(request: web.Request, limit: int) -> bytes:
     data = bytearray()
     try:
         async for chunk in request.content.iter_any():
             data += chunk
-            if len(data) > BODY_LIMIT:
+            if len(data) > limit:
                 raise ProblemError(
                     Problem(
                         status=413,
                         code="too_large",
-                        detail=f"A body has at most {BODY_LIMIT} bytes.",
+                        detail=f"A body has at most {limit} bytes.",
                     )
                 )
     except (HttpProcessingError, web.RequestPayloadError, zlib.error):
