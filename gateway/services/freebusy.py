@@ -9,6 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import structlog
 
@@ -91,7 +92,7 @@ class FreeBusyService:
         by_id = {collection.id: collection for collection in collections}
         tasks = [
             _Task(
-                key=_Key(record.id, record.revision, zone_key(by_id[record.collection_id])),
+                key=_Key(sha256(record.data).digest(), zone_key(by_id[record.collection_id])),
                 record=record,
                 collection=by_id[record.collection_id],
                 address=addresses[by_id[record.collection_id].owner_id],
@@ -111,8 +112,9 @@ class FreeBusyService:
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    object_id: int
-    revision: int
+    """What compiled times depend on; ids and revisions come back in another's calendar."""
+
+    digest: bytes
     zone: tuple[str, str]
 
 

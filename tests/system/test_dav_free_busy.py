@@ -262,3 +262,18 @@ async def test_others_are_not_asked_here(dav: DavClient, desk: OwnerDesk, work: 
 
     assert (theirs.status, theirs.data) == (nobody.status, nobody.data)
     assert theirs.status == 404
+
+
+async def test_times_are_never_those_of_another_calendar(dav: DavClient, work: str) -> None:
+    """Where a store uses an id again, what was computed for its first owner is not told."""
+    other = await dav.mkcalendar("other")
+    first = an_event("a", start="20200101T090000Z", duration="PT1H", rrule="FREQ=DAILY")
+    second = an_event("b", start="20200101T150000Z", duration="PT1H", rrule="FREQ=DAILY")
+    day = ("20400101T000000Z", "20400102T000000Z")
+    await put_all(dav, work, first)
+    before = periods(await ask(dav, work, *day))
+    await dav.request("DELETE", f"{work}0.ics")
+    await put_all(dav, other, second)
+
+    assert before == ["BUSY 20400101T090000Z/20400101T100000Z"]
+    assert periods(await ask(dav, other, *day)) == ["BUSY 20400101T150000Z/20400101T160000Z"]
