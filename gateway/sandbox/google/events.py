@@ -182,8 +182,11 @@ def _is_listed(
 
 
 def _matches(item: Json, call: Call) -> bool:
-    if "iCalUID" in call.query and item.get("iCalUID") != call.query["iCalUID"]:
-        return False
+    if "iCalUID" in call.query:
+        # A tombstone has no UID, so nobody finds it by one.
+        known = item["status"] != "cancelled" and item.get("iCalUID") == call.query["iCalUID"]
+        if not known:
+            return False
     kinds = call.query.getall("eventTypes", [])
     if kinds and item.get("eventType", "default") not in kinds:
         return False
