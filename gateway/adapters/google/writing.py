@@ -168,7 +168,7 @@ class Writing:
     async def _get(self, calendar_id: str, name: str) -> Json | None:
         """Return an event as it is now, a deleted one as cancelled; None: there never was one."""
         try:
-            return await self._client.read(
+            found = await self._client.read(
                 lambda service: service.events().get(calendarId=calendar_id, eventId=name)
             )
         except GoogleRefusal as refusal:
@@ -177,6 +177,10 @@ class Writing:
             if refusal.status == GONE:
                 return {"id": name, "status": "cancelled"}
             raise
+        if text_of(found, "id") != name or not text_of(found, "status"):
+            # Half an answer would pass for somebody else's event.
+            raise GoogleRefusal(NO_ANSWER)
+        return found
 
     async def _calendar_is_there(self, calendar_id: str) -> None:
         """Raise where not the event is missing but the whole calendar, which is also a 404."""

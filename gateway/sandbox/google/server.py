@@ -68,6 +68,8 @@ class GoogleServer:
     host: str = "127.0.0.1"
     port: int = 0
     faults: Faults = field(default_factory=Faults)
+    listeners: list[Callable[[str, str], None]] = field(default_factory=list)
+    """Told of each call, "before" and "after" its effect, with its route."""
 
     def __post_init__(self) -> None:
         self.oauth = OAuth(self.world)
@@ -188,6 +190,7 @@ class GoogleServer:
     async def _answer(
         self, request: web.Request, route: Route, query: "MultiMapping[str]", raw: bytes
     ) -> web.StreamResponse:
+        self._tell("before", route)
         fault = self.faults.pick(route.name)
         await asyncio.sleep(fault.delay)
         if fault.drop == "before":
@@ -203,6 +206,7 @@ class GoogleServer:
             return error_answer(fault)
         status, answer = self._run(request, route, query, raw)
         self._write_down(request, route, status, effect=status < 300)  # noqa: PLR2004 - success
+        self._tell("after", route)
         await asyncio.sleep(fault.delay_after)
         if fault.drop == "after":
             abort(request)
@@ -211,6 +215,10 @@ class GoogleServer:
             return error_answer(fault)
         body = b"" if status == 204 else encode(spoil(fault, answer))  # noqa: PLR2004 - No Content
         return await send(request, fault, status, body)
+
+    def _tell(self, moment: str, route: Route) -> None:
+        for listener in self.listeners:
+            listener(moment, route.name)
 
     def _run(
         self, request: web.Request, route: Route, query: "MultiMapping[str]", raw: bytes

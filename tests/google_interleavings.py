@@ -1,0 +1,215 @@
+"""Seeded interleavings of faults, crashes and retries around the writing of one booking.
+
+A run plays the service's part: it creates, moves and removes a booking, tries again until the
+adapter says that it is done, gives up half-way like a process that is killed, and lets a second
+node do the same thing at the same time. After each step Google must hold exactly what is wanted.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from gateway.adapters.google import client
+from gateway.errors import NotFound, UpstreamError
+from gateway.sandbox.google import Fault
+from gateway.sandbox.google.call import Json
+from tests.builders import an_event
+from tests.google_account import ANA, GoogleSource
+
+ROUTES = ("events.insert", "events.patch", "events.delete", "events.get", "events.*")
+PATIENCE = 12
+"""After so many tries of one step Google is well again, as it is sooner or later."""
+SPOILT: tuple[dict[str, Any], ...] = (
+    {"drop": "after"},
+    {"drop": "before"},
+    {"drop": "late", "late": 0.01},
+    {"drop": "late", "late": 0.08},
+    {"status": 500},
+    {"status": 500, "effect": True},
+    {"status": 503, "html": True},
+    {"status": 403, "reason": "rateLimitExceeded"},
+    {"status": 429},
+    {"status": 412},
+    {"status": 409},
+    {"body": ""},
+    {"body": "{}"},
+    {"truncate": 30},
+    {"cut": 20},
+    {"html": True},
+    {"status": 401},
+)
+
+
+@dataclass
+class Tally:
+    """What a number of runs came to; everything but `runs` and the counters of faults is zero."""
+
+    runs: int = 0
+    steps: int = 0
+    tries: int = 0
+    crashes: int = 0
+    duplicates: list[int] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
+    orphans: list[int] = field(default_factory=list)
+    misplaced: list[int] = field(default_factory=list)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every run kept the promise."""
+        return not (self.duplicates or self.lost or self.orphans or self.misplaced)
+
+    def line(self) -> str:
+        """Return the closing line of a report."""
+        return (
+            f"seeds {self.runs}, steps {self.steps}, tries {self.tries}, crashes {self.crashes}: "
+            f"lost {len(self.lost)}, duplicates {len(self.duplicates)}, "
+            f"orphans {len(self.orphans)}, misplaced {len(self.misplaced)}"
+        )
+
+
+async def run(source: GoogleSource, seed: int, tally: Tally) -> None:
+    """Play one seed; the same seed breaks the same calls."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "FIRST_WAIT", 0.001)
+        await _Run(source, seed, tally).play()
+
+
+class _Run:
+    """One booking's life."""
+
+    def __init__(self, source: GoogleSource, seed: int, tally: Tally) -> None:
+        self.source = source
+        self.seed = seed
+        self.tally = tally
+        self.rng = random.Random(seed)
+        self.uid = f"seed-{seed}@gateway.example"
+        self.hour = 9
+
+    async def play(self) -> None:
+        """Live through some steps, then be removed for good."""
+        self.tally.runs += 1
+        there = False
+        for _ in range(self.rng.randint(2, 5)):
+            there = await self.step(
+                "remove" if there and self.rng.random() < 0.4 else "write", there
+            )
+        await self.step("remove", there)
+        self.source.server.world.calendars[ANA].events.clear()
+
+    async def step(self, what: str, there: bool) -> bool:
+        """Do one thing until it is done; return whether the booking should stand now."""
+        self.tally.steps += 1
+        verb = "remove" if what == "remove" else ("update" if there else "create")
+        if verb == "update":
+            self.hour = self.rng.randint(0, 22)
+            if self.rng.random() < 0.15:
+                self.taken_away()
+        self.source.server.break_with(*self.faults())
+        there = await self.until_done(verb)
+        self.source.mend()
+        await self.source.server.settle()
+        self.judge(there)
+        return there
+
+    def faults(self) -> list[Fault]:
+        """Return what goes wrong during a step."""
+        return [
+            Fault(
+                route=self.rng.choice(ROUTES),
+                skip=self.rng.randint(0, 2),
+                times=self.rng.randint(1, 4),
+                **self.rng.choice(SPOILT),
+            )
+            for _ in range(self.rng.randint(0, 3))
+        ]
+
+    async def until_done(self, verb: str) -> bool:
+        """Try like a worker whose lease runs out now and then; return whether it stands."""
+        for attempt in range(10 * PATIENCE):
+            self.tally.tries += 1
+            if attempt == PATIENCE:
+                self.source.mend()
+            nodes = 2 if self.rng.random() < 0.15 else 1
+            results = await asyncio.gather(*(self.once(verb) for _ in range(nodes)))
+            if "gone" in results:
+                # Its owner took it away: the service cancels the booking.
+                return await self.until_done("remove")
+            if "done" in results:
+                return verb != "remove"
+        raise AssertionError(f"seed {self.seed}: {verb} never ends")
+
+    async def once(self, verb: str) -> str:
+        """Try once on a node of its own, which may be killed meanwhile."""
+        adapter = self.source.adapter()
+        task = asyncio.create_task(self.work(adapter, verb))
+        kill = self.killer(task) if self.rng.random() < 0.25 else None
+        try:
+            with contextlib.suppress(asyncio.CancelledError, UpstreamError):
+                return await task
+            return "failed"
+        finally:
+            if kill is not None:
+                self.source.server.listeners.remove(kill)
+            await adapter.close()
+            self.source.opened.remove(adapter)
+
+    def killer(self, task: "asyncio.Task[str]") -> Callable[[str, str], None]:
+        """Kill a node at a chosen call, before its effect or after it."""
+        wanted, left = self.rng.choice(("before", "after")), [self.rng.randint(1, 5)]
+        self.tally.crashes += 1
+
+        def kill(moment: str, _route: str) -> None:
+            left[0] -= moment == wanted
+            if left[0] == 0:
+                task.cancel()
+
+        self.source.server.listeners.append(kill)
+        return kill
+
+    async def work(self, adapter: Any, verb: str) -> str:
+        """Call the verb; an event that is gone is an answer."""
+        try:
+            if verb == "remove":
+                await adapter.remove(ANA, self.uid)
+            else:
+                await getattr(adapter, verb)(ANA, self.uid, self.data())
+        except NotFound:
+            return "gone"
+        return "done"
+
+    def data(self) -> bytes:
+        """Return the booking as it should be."""
+        start, end = f"20261201T{self.hour:02}0000Z", f"20261201T{self.hour + 1:02}0000Z"
+        return an_event(self.uid, start=start, end=end, summary="Intro")
+
+    def taken_away(self) -> None:
+        """Let the owner delete the event at Google."""
+        for item in self.live():
+            self.source.server.world.remove(ANA, item["id"])
+
+    def live(self) -> list[Json]:
+        """Return the booking's events that stand."""
+        return [
+            item
+            for item in self.source.server.world.live(ANA)
+            if item.get("extendedProperties", {}).get("private", {}).get("calgateBooking")
+            == self.uid
+        ]
+
+    def judge(self, there: bool) -> None:
+        """Compare what Google holds with what is wanted."""
+        found = self.live()
+        if len(found) > 1:
+            self.tally.duplicates.append(self.seed)
+        if there and not found:
+            self.tally.lost.append(self.seed)
+        if not there and found:
+            self.tally.orphans.append(self.seed)
+        wanted = f"2026-12-01T{self.hour:02}:00:00Z"
+        if there and any(item["start"].get("dateTime") != wanted for item in found):
+            self.tally.misplaced.append(self.seed)
