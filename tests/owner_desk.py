@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.bootstrap import open_gateway
-from gateway.config import Config, Limits, Mail, Security
+from gateway.config import Config, Limits, Mail, Providers, Security
 from gateway.model.booking import Booking
 from gateway.model.collection import Collection, Provider, Role
 from gateway.model.connection import Failure, Health
@@ -124,6 +124,7 @@ async def owner_desk(
     hosts: tuple[str, ...] = ("meet.example.org",),
     failures: int = 30,
     mail_host: str = "",
+    providers: Providers | None = None,
 ) -> AsyncIterator[OwnerDesk]:
     """Open a gateway over an empty database and serve it on loopback."""
     port = free_port()
@@ -136,6 +137,7 @@ async def owner_desk(
         key=new_key(),
         mail=Mail(host=mail_host),
         limits=Limits(failed_logins_per_address_per_hour=failures),
+        providers=providers or Providers(),
         security=Security(allow_private_networks=True),
     )
     async with open_gateway(config) as gateway:

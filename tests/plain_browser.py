@@ -101,7 +101,10 @@ class PlainBrowser:
         follow: bool,
         headers: dict[str, str],
     ) -> ShownPage:
-        address = URL(f"{self.base.origin()}{path}", encoded=True)
+        """Ask for a path of the site, or for an address elsewhere that a page leads to."""
+        elsewhere = "://" in path
+        there = path if elsewhere else f"{self.base.origin()}{path}"
+        address = URL(there, encoded=not elsewhere)
         async with self.session.request(
             method, address, data=pairs, allow_redirects=follow, headers=headers
         ) as answer:
