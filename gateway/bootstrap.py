@@ -235,6 +235,7 @@ class _Parts:
                 mail_configured=bool(config.mail.host),
                 poll_seconds=config.sync.poll_seconds,
                 custom_domains=config.booking.custom_domains,
+                exchange=config.providers.exchange.enabled,
             ),
         )
 

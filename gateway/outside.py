@@ -49,12 +49,14 @@ def consents(config: Config, clock: Clock) -> dict[str, Consent]:
 def shared(config: Config, client: GuardedClient, clock: Clock, tokens: TokensOf) -> Shared:
     """Return what adapters share."""
     google, microsoft = config.providers.google, config.providers.microsoft
+    exchange = config.providers.exchange
     return Shared(
         client=client,
         clock=clock,
         tokens=tokens,
         google=Endpoint(url=google.api_url, ca_file=google.ca_file),
         microsoft=Endpoint(url=microsoft.graph_url, ca_file=microsoft.ca_file),
+        exchange=Endpoint(url=exchange.autodiscover_url, ca_file=exchange.ca_file),
     )
 
 

@@ -29,6 +29,7 @@ SENTENCES = (
     "gateway.adapters.oauth_google",
     "gateway.adapters.oauth_microsoft",
     "gateway.services.connections",
+    "gateway.services.exchange_account",
     "gateway.services.consent",
     "gateway.services.grants",
     "gateway.services.owners",

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from xml.etree import ElementTree as ET
 
 from gateway.adapters._addresses import GuardOptions
@@ -47,6 +47,11 @@ class ExchangeSource:
     async def remove(self, uid: str) -> None:
         """Delete an event."""
         self.mailbox.remove(self.ids.pop(uid))
+
+    def rename(self, *, password: str) -> None:
+        """Change the password at the server; signed-in connections end."""
+        self.mailbox.person = replace(self.mailbox.person, password=password)
+        self.server.sign_out()
 
     def fail(self, **fault: object) -> None:
         """Break every answer from now on."""

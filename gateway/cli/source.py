@@ -7,8 +7,10 @@ import click
 from gateway.bootstrap import Gateway
 from gateway.cli.context import Context, fail, pass_context, say, secret_from_stdin, the_owner
 from gateway.cli.progress import progress_bar
+from gateway.errors import Forbidden
 from gateway.model.connection import Connection
 from gateway.services.connections import ConnectionState
+from gateway.services.exchange_account import VERSIONS, ExchangeAccount
 from gateway.services.sync import Outcome
 
 
@@ -53,6 +55,43 @@ def connect_caldav(
         return await gateway.services.connections.connect_caldav(
             owner, url, username=username, password=password
         )
+
+    _created(context, context.run(work))
+
+
+@connect.command("exchange")
+@click.argument("email")
+@click.option("--address", required=True, help="The e-mail address of the mailbox.")
+@click.option("--username", default="", help="Such as jane or CORP\\jane (default: the address).")
+@click.option("--url", default="", help="https://mail.example.com/ews/exchange.asmx.")
+@click.option(
+    "--version", default="", type=click.Choice(VERSIONS), help="Default: the server says."
+)
+@click.option("--password-stdin", is_flag=True, required=True, help="Read it from standard input.")
+@pass_context
+def connect_exchange(
+    context: Context,
+    email: str,
+    address: str,
+    username: str,
+    url: str,
+    version: str,
+    password_stdin: bool,  # noqa: ARG001 - the flag says where the password is; there is no other place
+) -> None:
+    """Connect a mailbox on an Exchange server, 2010 SP2 or later."""
+    given = ExchangeAccount(
+        address=address,
+        password=secret_from_stdin(),
+        username=username,
+        url=url,
+        version=version,
+    )
+
+    async def work(gateway: Gateway) -> ConnectionState:
+        if not gateway.config.providers.exchange.enabled:
+            raise Forbidden("not_offered", "This gateway connects no Exchange servers.")
+        owner = await the_owner(gateway, email)
+        return await gateway.services.connections.connect_exchange(owner, given)
 
     _created(context, context.run(work))
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 from urllib.parse import urlsplit
 
 import structlog
@@ -11,9 +12,19 @@ from gateway.errors import CalgateError, Conflict, Invalid, NotFound, SignInNeed
 from gateway.model.collection import Collection, Provider
 from gateway.model.connection import Connection, HealthState
 from gateway.model.principal import Owner
-from gateway.ports import Cipher, Clock, Sources, Store, Transaction, UpstreamCalendar
+from gateway.ports import (
+    Capability,
+    Cipher,
+    Clock,
+    Settling,
+    Sources,
+    Store,
+    Transaction,
+    UpstreamCalendar,
+)
 from gateway.services.discovery import adopt
 from gateway.services.ending import say_goodbye
+from gateway.services.exchange_account import ExchangeAccount
 from gateway.services.grants import GrantService
 from gateway.services.last_look import open_secret
 from gateway.services.sync import Outcome, SyncService, secret_of
@@ -86,6 +97,11 @@ class ConnectionService:
         secret = {"url": address, "username": user, "password": password}
         return await self.connect(owner, Provider.CALDAV, account, json.dumps(secret).encode())
 
+    async def connect_exchange(self, owner: Owner, given: ExchangeAccount) -> ConnectionState:
+        """Connect a mailbox on premises; a server that is not found is Invalid at `url` (S14)."""
+        secret = given.secret(owner.time_zone)
+        return await self.connect(owner, Provider.EXCHANGE, given.address, secret)
+
     async def connect(
         self,
         owner: Owner,
@@ -104,10 +120,34 @@ class ConnectionService:
             created_at=self._clock.now(),
         )
         await self._refuse_twice(connection, secret)
-        found = await self._prove(connection, secret)
-        await self._keep(owner, connection, secret, found, name)
+        found, settled = await self._prove(connection, secret)
+        await self._keep(owner, connection, settled, found, name)
         await self._sync.tick(connection.id)
         return await self._one(owner.id, connection.id)
+
+    async def renew(self, owner_id: int, connection_id: str, password: str) -> ConnectionState:
+        """Prove an account under a new password and go on with it (S31)."""
+        connection = (await self._one(owner_id, connection_id)).connection
+        try:
+            facts = json.loads(open_secret(self._cipher, connection))
+        except ValueError:
+            facts = {}
+        if "password" not in facts:
+            raise NotFound("connection with a password")
+        if not password:
+            raise Invalid({"password": "Give the password."})
+        # How it is signed in to is found out anew, as if it were connected for the first time.
+        secret = {**facts, "password": password} | ({"auth": ""} if "auth" in facts else {})
+        _, settled = await self._prove(connection, json.dumps(secret).encode())
+        sealed = self._cipher.seal(settled, bound_to=secret_of(connection.id))
+        async with self._store.write(owner_id=owner_id) as tx:
+            if await tx.connections.get(connection_id) is None:
+                raise NotFound("connection")
+            await tx.connections.set_secret(connection.id, sealed)
+            now = self._clock.now()
+            await tx.notices.record(owner_id, "connection.renewed", connection.id, now)
+        await self._sync.tick(connection.id)
+        return await self._one(owner_id, connection_id)
 
     async def list(self, owner_id: int) -> Sequence[ConnectionState]:
         """Return the owner's connections with the health of each calendar."""
@@ -194,11 +234,15 @@ class ConnectionService:
             if _without_password(known) == _without_password(secret):
                 raise Conflict("already_connected", "This calendar is connected already.")
 
-    async def _prove(self, connection: Connection, secret: bytes) -> Sequence[UpstreamCalendar]:
+    async def _prove(
+        self, connection: Connection, secret: bytes
+    ) -> tuple[Sequence[UpstreamCalendar], bytes]:
+        """Return the calendars, and the secret to keep: some sources find out more."""
+        able = {spec.provider: spec.capabilities for spec in self._sources.specs()}
         try:
             adapter = self._sources.open(connection, secret)
             try:
-                return await adapter.calendars()
+                found = await adapter.calendars()
             finally:
                 await adapter.close()
         except SignInNeeded as error:
@@ -206,6 +250,9 @@ class ConnectionService:
             raise Invalid({"password" if asked else "url": error.detail}) from error
         except UpstreamError as error:
             raise Invalid({"url": error.detail}) from error
+        if Capability.SETTLE in able.get(connection.provider, Capability(0)):
+            return found, cast("Settling", adapter).settled()
+        return found, secret
 
     async def _keep(
         self,
@@ -251,7 +298,8 @@ def _without_password(secret: bytes) -> object:
         facts = json.loads(secret)
     except ValueError:
         return secret
-    return {key: facts[key] for key in facts if key != "password"}
+    # A mailbox is its address, however its server was found and signed in to.
+    return facts.get("address") or {key: facts[key] for key in facts if key != "password"}
 
 
 def host_of(address: str) -> str:

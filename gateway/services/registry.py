@@ -27,6 +27,7 @@ class EdgeSettings:
     mail_configured: bool = False
     poll_seconds: int = 60
     custom_domains: bool = True
+    exchange: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

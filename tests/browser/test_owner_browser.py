@@ -23,6 +23,7 @@ PAGES = (
     TAB,
     f"{TAB}/connect",
     f"{TAB}/connect/caldav",
+    f"{TAB}/connect/exchange",
     f"{TAB}/connect/ics",
     f"{TAB}/connect/local",
     "/settings/calendars/{calendar}",

@@ -15,6 +15,7 @@ from exchangelib.errors import UnauthorizedError
 from gateway.adapters._http import GuardedClient, read_url, retry_after
 from gateway.adapters._requests import guarded_session
 from gateway.adapters._strikes import APART, Strikes
+from gateway.adapters._threads import CURRENT
 from gateway.adapters.exchange.errors import SENT_ON, explained
 from gateway.adapters.exchange.wire import (
     BASIC,
@@ -120,8 +121,13 @@ class Account:
     def use(self, username: str) -> None:
         """Sign in under another user name, anew."""
         self.close()
+        self.hang_up()
         self._protocol = self._failure = None
         self.options = msgspec.structs.replace(self.options, username=username)
+
+    def hang_up(self) -> None:
+        """Drop the connection: NTLM may have signed it in, and the next to use it is not that."""
+        CURRENT.get().wait_for(self._client.close())
 
     def close(self) -> None:
         """Let go of the sessions."""
@@ -130,6 +136,7 @@ class Account:
 
     def probe(self) -> None:
         """Ask without a password how the server wants to be signed in to, and choose."""
+        self.hang_up()
         session = guarded_session(self.transport)
         response = session.post(
             self.options.url, data=PROBE, headers={"Content-Type": "text/xml; charset=utf-8"}

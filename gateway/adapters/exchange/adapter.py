@@ -151,6 +151,8 @@ class ExchangeAdapter:
 
     def _found(self) -> list[UpstreamCalendar]:
         account = self._account
+        if account.options.auth:
+            return self._listed()  # an account that is kept: nobody has just typed its password
         account.entered = True
         self._locate()
         last: SignInNeeded | None = None

@@ -116,6 +116,10 @@ class ExchangeServer:
         """Return how often an operation was asked for by somebody signed in."""
         return sum(one.operation == operation for one in self.log)
 
+    def sign_out(self) -> None:
+        """End every sign-in."""
+        self._signed_in.clear()
+
     # --- control
 
     async def _break(self, request: web.Request) -> web.Response:

@@ -9,9 +9,11 @@ from gateway.web.settings import (
     calendar_tab,
     connect,
     connect_caldav,
+    connect_exchange,
     consent,
     dashboard,
     feeds,
+    new_password,
     page_explained,
     pages,
     profile,
@@ -22,7 +24,15 @@ from gateway.web.settings import (
 
 def routes(services: Services) -> list[web.RouteDef]:
     """Return the routes of the owner's side."""
-    calendars = (calendar_tab, connect, connect_caldav, consent, calendar_page)
+    calendars = (
+        calendar_tab,
+        connect,
+        connect_caldav,
+        connect_exchange,
+        new_password,
+        consent,
+        calendar_page,
+    )
     parts = (*calendars, dashboard, pages, page_explained, feeds, profile, security, sign_in)
     return [
         reads(services, "/settings", _first_tab),

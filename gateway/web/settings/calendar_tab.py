@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from aiohttp import web
 
 from gateway.errors import Conflict, Invalid
+from gateway.model.collection import Provider
 from gateway.model.page import PageState
 from gateway.model.principal import Indexing, OwnerSettings
 from gateway.services.registry import Services
@@ -163,6 +164,7 @@ async def _shown(
                 for one in connections
             ],
             "by_consent": set(services.consent.offered),
+            "by_password": {Provider.CALDAV, Provider.EXCHANGE},
             "locals": [one for one in calendars.every if one.collection.is_local],
             "draft": draft,
             "errors": errors,

@@ -32,7 +32,8 @@ def routes(services: Services) -> list[web.RouteDef]:
 
 async def choose(visit: Visit) -> web.StreamResponse:
     """Show the kinds of calendar that can be connected."""
-    facts = {"offered": set(visit.services.consent.offered)}
+    exchange = {"exchange"} if visit.services.edge.exchange else set()
+    facts = {"offered": {*visit.services.consent.offered, *exchange}}
     return page(visit.request, "settings/connect.html", facts)
 
 

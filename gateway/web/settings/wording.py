@@ -49,6 +49,7 @@ NOTES = {
     "signed-out": _("You are signed out."),
     "saved": _("Your changes are saved."),
     "connected": _("The calendar is connected."),
+    "renewed": _("The new password works, and the calendars were read."),
     "made": _("The calendar was made."),
     "disconnected": _("The calendar is disconnected and blocks nothing any more."),
     "removed": _("The calendar was removed."),
