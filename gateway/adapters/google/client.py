@@ -1,4 +1,4 @@
-"""Google's own client on our wire: one service a call, in a thread, its bytes sent by the loop.
+"""Google's own client on our wire: one wire a call, in a thread, its bytes sent by the loop.
 
 Law: a token is renewed once for a call that was answered 401, here and nowhere else; an answer that
 is no JSON object is no answer; deadline, size and trust are the guarded client's (docs/adr/0010).
@@ -97,24 +97,19 @@ class GoogleClient:
 
     def _execute(self, ask: Ask, headers: Mapping[str, str]) -> Json:
         # Loading the library takes a tenth of a second that only those who use Google shall spend.
-        from googleapiclient.discovery import build_from_document  # noqa: PLC0415 - see above
         from googleapiclient.errors import Error, HttpError  # noqa: PLC0415 - see above
 
         wire = _Wire(self._guarded)
-        document = {**_document(), "rootUrl": self._root}
-        with build_from_document(document, http=wire) as service:
-            request = ask(service)
-            request.headers.update(headers)
-            try:
-                answer = request.execute(http=wire)
-            except HttpError as error:
-                told = {"Retry-After": error.resp.get("retry-after", "")}
-                wait = retry_after(told, self._clock.now())
-                raise GoogleRefusal(
-                    error.status_code, reason_of(error.error_details), wait
-                ) from error
-            except (Error, ValueError) as error:
-                raise GoogleRefusal(NO_ANSWER) from error
+        request = ask(_service(self._root))
+        request.headers.update(headers)
+        try:
+            answer = request.execute(http=wire)
+        except HttpError as error:
+            told = {"Retry-After": error.resp.get("retry-after", "")}
+            wait = retry_after(told, self._clock.now())
+            raise GoogleRefusal(error.status_code, reason_of(error.error_details), wait) from error
+        except (Error, ValueError) as error:
+            raise GoogleRefusal(NO_ANSWER) from error
         if wire.status == 204:  # noqa: PLR2004 - No Content
             return {}
         if isinstance(answer, dict):
@@ -160,9 +155,32 @@ class _Wire:
         """Nothing of its own."""
 
 
-@cache
-def _document() -> Json:
-    from googleapiclient.discovery_cache import get_static_doc  # noqa: PLC0415 - see _execute
+class _Methods:
+    """The API's methods at one address, each made once: they build requests and send nothing.
 
-    found: Json = json.loads(get_static_doc("calendar", "v3"))
-    return found
+    What must not be shared between threads is an Http (docs/adr/0010); these have none.
+    """
+
+    def __init__(self, root: str) -> None:
+        from googleapiclient.discovery import build_from_document  # noqa: PLC0415 - see _execute
+        from googleapiclient.discovery_cache import get_static_doc  # noqa: PLC0415 - see _execute
+
+        document = {**json.loads(get_static_doc("calendar", "v3")), "rootUrl": root}
+        made = build_from_document(document, http=_Nowhere())
+        names = ("calendarList", "events", "freebusy", "channels")
+        self._resources = {name: getattr(made, name)() for name in names}
+
+    def __getattr__(self, name: str) -> Callable[[], Any]:
+        resource = self._resources[name]
+        return lambda: resource
+
+
+class _Nowhere:
+    """The Http of methods that nobody sends with."""
+
+    def request(self, *_told: Any, **_settings: Any) -> tuple[Any, bytes]:
+        """Refuse: a request is sent with the wire of its call."""
+        raise Unavailable("A request was made outside of a call.")
+
+
+_service = cache(_Methods)
