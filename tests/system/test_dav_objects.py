@@ -322,6 +322,21 @@ async def test_add_member(dav: DavClient, work: str) -> None:
     assert (got.data, got.headers["ETag"]) == (an_event(), answer.headers["ETag"])
 
 
+async def test_a_refused_put_tells_what_is_there(dav: DavClient, work: str) -> None:
+    """With `return=representation` a 412 brings the object as it is now (RFC 8144 section 3.2)."""
+    tag = (await dav.put(f"{work}a.ics", an_event())).headers["ETag"]
+    headers = {"if_match": '"old"', "prefer": "return=representation"}
+    there = await dav.put(f"{work}a.ics", an_event(x_a="1"), **headers)
+    nothing = await dav.put(f"{work}b.ics", an_event("b"), **headers)
+
+    assert (there.status, there.data, there.headers["ETag"]) == (412, an_event(), tag)
+    assert there.headers["Content-Location"] == f"{work}a.ics"
+    assert (nothing.status, nothing.headers["Content-Type"].partition(";")[0]) == (
+        412,
+        "application/xml",
+    )
+
+
 async def test_representation_comes_back(dav: DavClient, work: str) -> None:
     """With `return=representation` a PUT answers with what is stored (RFC 8144)."""
     made = await dav.put(f"{work}a.ics", an_event(), prefer="return=representation")

@@ -118,7 +118,6 @@ async def test_expand_property(dav: DavClient) -> None:
 
 
 BROKEN = [
-    "<D:principal-property-search {DECLARED}/>",
     "<D:principal-property-search {DECLARED}><D:property-search/></D:principal-property-search>",
     "<D:principal-match {DECLARED}/>",
     "<D:principal-match {DECLARED}><D:principal-property/></D:principal-match>",
@@ -129,6 +128,14 @@ BROKEN = [
     + "</D:expand-property>",
     "<D:expand-property {DECLARED}>" + '<D:property name="owner"/>' * 300 + "</D:expand-property>",
 ]
+
+
+async def test_everybody_is_the_asker(dav: DavClient, desk: OwnerDesk) -> None:
+    """A search without a term, which some clients list everybody with, finds the asker alone."""
+    await desk.owner("bob@example.org", name="Bob")
+    answer = await dav.report(PRINCIPALS, "<D:principal-property-search {DECLARED}/>")
+
+    assert answer.hrefs() == [dav.principal]
 
 
 @pytest.mark.parametrize("body", BROKEN)

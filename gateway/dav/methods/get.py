@@ -1,6 +1,7 @@
 """GET and HEAD: an object's own bytes, a calendar as one stream (RFC 9110 section 9.3)."""
 
 import asyncio
+from dataclasses import replace
 from email.utils import format_datetime
 from http import HTTPStatus
 
@@ -52,7 +53,9 @@ async def _calendar(context: Context, resource: CalendarResource) -> web.Respons
     if is_known(context.request, headers[hdrs.ETAG]):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     records = await context.services.objects.list(collection)
-    data = await asyncio.to_thread(joined, [record.data for record in records], collection)
+    # Here the calendar's zone is a property of its own; a copy must not turn it into a second one.
+    bare = replace(collection, time_zone="")
+    data = await asyncio.to_thread(joined, [record.data for record in records], bare)
     headers[hdrs.CONTENT_TYPE] = "text/calendar; charset=utf-8"
     headers[hdrs.CONTENT_DISPOSITION] = 'attachment; filename="calendar.ics"'
     return web.Response(body=data, headers=headers)

@@ -12,8 +12,8 @@ from gateway.dav.context import Context
 from gateway.dav.methods.get import PERSONAL
 from gateway.dav.properties.calendar import LIMITS
 from gateway.dav.properties.webdav import ADD_MEMBER, content_type
-from gateway.dav.tree import CalendarResource, Kind
-from gateway.errors import Condition, NotFound, Refused
+from gateway.dav.tree import CalendarResource, Kind, ObjectResource
+from gateway.errors import Condition, NotFound, Refused, StaleETag
 from gateway.services.objects import PutResult
 
 CHARSETS = {"utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252"}
@@ -32,8 +32,20 @@ async def put(context: Context) -> web.StreamResponse:
             raise
         raise fail(409, "There is no such calendar to put it into.") from None
     data, is_kept = await read_calendar(context)
-    result = await store(context, calendar, context.target.name, data)
+    try:
+        result = await store(context, calendar, context.target.name, data)
+    except StaleETag as error:
+        if error.current is None or not context.prefer.representation:
+            raise
+        return await _as_it_is(context)
     return answer(context, calendar, result, is_kept=is_kept)
+
+
+async def _as_it_is(context: Context) -> web.Response:
+    """Refuse with what is there instead (RFC 8144 section 3.2), so that a client can merge."""
+    resource = await context.find()
+    assert isinstance(resource, ObjectResource)
+    return representation(context, resource, 412)
 
 
 async def store(context: Context, calendar: CalendarResource, name: str, data: bytes) -> PutResult:
@@ -72,17 +84,22 @@ def answer(
     context: Context, calendar: CalendarResource, result: PutResult, *, is_kept: bool
 ) -> web.Response:
     """Return what is told of a stored object; with its representation where that is preferred."""
-    resource = tree.object_resource(calendar, result.record)
-    headers: dict[str, str] = {hdrs.ETAG: result.etag} if is_kept else {}
-    status = 201 if result.created else 204
-    if not context.prefer.representation:
-        return web.Response(status=status, headers=headers)
-    # RFC 8144 section 3.2: what is stored, with its tag, in the same answer.
-    headers |= PERSONAL | context.prefer.applied
-    headers |= {hdrs.ETAG: result.etag, hdrs.CONTENT_TYPE: content_type(resource)}
-    headers[hdrs.CONTENT_LOCATION] = resource.href
-    body = result.record.data
-    return web.Response(status=201 if result.created else 200, headers=headers, body=body)
+    if context.prefer.representation:
+        resource = tree.object_resource(calendar, result.record)
+        return representation(context, resource, 201 if result.created else 200)
+    headers = {hdrs.ETAG: result.etag} if is_kept else {}
+    return web.Response(status=201 if result.created else 204, headers=headers)
+
+
+def representation(context: Context, resource: ObjectResource, status: int) -> web.Response:
+    """Return what is stored, with its tag, in the answer to a PUT (RFC 8144 section 3.2)."""
+    headers = PERSONAL | context.prefer.applied
+    headers |= {
+        hdrs.ETAG: resource.record.etag,
+        hdrs.CONTENT_TYPE: content_type(resource),
+        hdrs.CONTENT_LOCATION: resource.href,
+    }
+    return web.Response(status=status, headers=headers, body=resource.record.data)
 
 
 def _charset(request: web.Request) -> str:

@@ -73,5 +73,5 @@ PROPERTIES = (
     Live(name=apple("calendar-color"), value=_text(lambda one: one.color)),
     Live(name=apple("calendar-order"), value=_of(lambda one: str(one.order))),
     Live(name=calendar_server("getctag"), value=_of(lambda one: escape_text(sync_token(one)))),
-    Live(name=calendar_server("supported-calendar-component-sets"), value=_component_sets),
+    Live(name=caldav("supported-calendar-component-sets"), value=_component_sets),
 )

@@ -59,14 +59,12 @@ class ExpandedProperty:
 
 
 def read_principal_property_search(root: Element) -> PrincipalPropertySearch:
-    """Read DAV:principal-property-search."""
+    """Read DAV:principal-property-search; some clients ask for everybody without a term."""
     terms = tuple(map(_term, xml.children(root, dav("property-search"))))
-    if not terms:
-        raise MalformedError("A principal-property-search has at least one property-search.")
     return PrincipalPropertySearch(
         wanted=read_prop_request(root) or PropRequest(),
         terms=terms,
-        any_term=xml.attribute(root, "test") == "anyof",
+        any_term=bool(terms) and xml.attribute(root, "test") == "anyof",
         everywhere=xml.child(root, dav("apply-to-principal-collection-set")) is not None,
     )
 
