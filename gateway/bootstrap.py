@@ -211,7 +211,11 @@ class _Parts:
                 wait_seconds=config.booking.wait_seconds,
             ),
             pages=PageService(store, clock),
-            settings=SettingsService(store, hosts=tuple(config.hosts)),
+            settings=SettingsService(
+                store,
+                hosts=tuple(config.hosts),
+                custom_domains=config.booking.custom_domains,
+            ),
             feeds=FeedService(store, clock, freebusy, cipher),
             connections=ConnectionService(store, clock, sources, cipher, sync, grants=grants),
             consent=ConsentService(

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp import ClientSession, web
 from jsonschema import Draft202012Validator, FormatChecker
 
 from gateway import ports
@@ -18,12 +17,14 @@ from gateway.adapters._http import GuardedClient
 from gateway.adapters._shared import Shared
 from gateway.adapters.registry import Registry
 from gateway.model.principal import CredentialKind, Owner
+from gateway.sandbox.ics_server import IcsServer
 from gateway.services.claim import RateLimits
 from gateway.services.registry import EdgeSettings, Services
 from gateway.telemetry import Metrics
 from gateway.web.app import build_app
+from gateway.web.server import start_server
 from tests.booking_desk import Desk, a_desk, closing
-from tests.builders import an_owner
+from tests.builders import an_event, an_owner
 from tests.conftest import FakeClock
 from tests.web_desk import services_of
 
@@ -38,7 +39,10 @@ def is_instant(value: object) -> bool:
     """Tell whether a value is an RFC 3339 instant with an offset."""
     if not isinstance(value, str):
         return True
-    return bool(RFC3339.fullmatch(value) and datetime.fromisoformat(value))
+    try:
+        return bool(RFC3339.fullmatch(value) and datetime.fromisoformat(value))
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,12 @@ class Description:
         assert found, f"{method} {path} is not described"
         return min(found, key=lambda one: one[0])[1]
 
+    def body(self, method: str, path: str) -> dict[str, Any]:
+        """Return the schema of what a request to this path carries."""
+        content = self.operation(method, path)["requestBody"]["content"]
+        schema: dict[str, Any] = content["application/json"]["schema"]
+        return schema
+
     def hold(self, method: str, path: str, answer: web.Response | Any, data: bytes) -> Any:
         """Return the body of an answer that is exactly as described; fail for any other."""
         operation = self.operation(method, path)
@@ -143,11 +153,18 @@ def codes_of(answer: dict[str, Any]) -> list[str]:
 class ApiDesk:
     """A running API with an owner, Jane, who has a token."""
 
-    client: TestClient
+    client: ClientSession
+    app: web.Application
     services: Services
     desk: Desk
     description: Description
     token: str
+    server: IcsServer
+
+    def subscription(self, name: str) -> str:
+        """Publish a calendar that can be connected; return its address."""
+        self.server.calendars[name] = an_event("upstream@example.org", end="20261201T093000Z")
+        return self.server.url(name)
 
     async def call(
         self,
@@ -206,8 +223,9 @@ async def api_desk(
         options.setdefault("sources", Registry(Shared(client=client, clock=clock)))
         options.setdefault("limits", RateLimits())
         async with (
+            IcsServer() as server,
             closing(await a_desk(store, clock, owner, **options)) as desk,
-            served(desk, edge) as opened,
+            served(desk, edge, server) as opened,
         ):
             yield opened
     finally:
@@ -215,14 +233,18 @@ async def api_desk(
 
 
 @asynccontextmanager
-async def served(desk: Desk, edge: EdgeSettings) -> AsyncIterator[ApiDesk]:
+async def served(desk: Desk, edge: EdgeSettings, server: IcsServer) -> AsyncIterator[ApiDesk]:
     """Serve the application over a booking desk."""
     services = services_of(desk, edge)
     app = build_app(services, Metrics(), metrics_for="none")
-    async with TestClient(TestServer(app)) as client:
-        async with client.get("/api/openapi.json") as answer:
-            description = Description(await answer.json())
-        _, token = await services.owners.add_credential(
-            desk.owner.id, CredentialKind.API_TOKEN, "test"
-        )
-        yield ApiDesk(client, services, desk, description, token)
+    serving = await start_server(app, "127.0.0.1", 0)
+    try:
+        async with ClientSession(f"http://127.0.0.1:{serving.port}") as client:
+            async with client.get("/api/openapi.json") as answer:
+                description = Description(await answer.json())
+            _, token = await services.owners.add_credential(
+                desk.owner.id, CredentialKind.API_TOKEN, "test"
+            )
+            yield ApiDesk(client, app, services, desk, description, token, server)
+    finally:
+        await serving.stop()

@@ -32,6 +32,7 @@ def services_of(
     consents: Mapping[str, ports.Consent] | None = None,
 ) -> Services:
     """Return every service, joined as bootstrap joins them."""
+    edge = edge or EdgeSettings()
     store, clock = desk.store, desk.clock
     freebusy = FreeBusyService(store, clock)
     sync = SyncService(
@@ -48,7 +49,7 @@ def services_of(
         freebusy=freebusy,
         bookings=desk.bookings,
         pages=PageService(store, clock),
-        settings=SettingsService(store, hosts=()),
+        settings=SettingsService(store, hosts=edge.hosts, custom_domains=edge.custom_domains),
         feeds=FeedService(store, clock, freebusy, desk.cipher),
         connections=ConnectionService(store, clock, desk.sources, desk.cipher, sync, grants=grants),
         consent=ConsentService(
@@ -65,7 +66,7 @@ def services_of(
         hooks=HookService(store, clock),
         sync=sync,
         scheduling=SchedulingService(store, clock, freebusy),
-        edge=edge or EdgeSettings(),
+        edge=edge,
     )
 
 

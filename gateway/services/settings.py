@@ -16,9 +16,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 class SettingsService:
     """Saves settings as a whole: all of them are good, or none is stored."""
 
-    def __init__(self, store: Store, *, hosts: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, store: Store, *, hosts: tuple[str, ...] = (), custom_domains: bool = True
+    ) -> None:
         self._store = store
-        self._hosts = hosts
+        self._hosts = frozenset(host.lower() for host in hosts)
+        self._custom_domains = custom_domains
 
     async def get(self, owner: Owner) -> OwnerSettings:
         """Return the owner's settings as stored now."""
@@ -32,12 +35,20 @@ class SettingsService:
             wanted = replace(
                 wanted,
                 meetings_url=fold_slug(wanted.meetings_url.strip()),
+                domain=wanted.domain.strip().lower(),
                 robots_extra=wanted.robots_extra.replace("\r\n", "\n").strip(),
             )
             _check_seat(owner, current, wanted)
+            self._check_plan(current, wanted)
             await self._check(tx, owner, current, wanted)
             await tx.owners.save_settings(owner.id, wanted)
         return wanted
+
+    def _check_plan(self, current: OwnerSettings, wanted: OwnerSettings) -> None:
+        """Refuse a domain that is not built in where custom ones are switched off (S20)."""
+        is_known = wanted.domain in ("", current.domain) or wanted.domain in self._hosts
+        if not is_known and not self._custom_domains:
+            raise Forbidden("custom_domains_off", "Domains of your own are not available here.")
 
     async def _check(
         self, tx: Transaction, owner: Owner, current: OwnerSettings, wanted: OwnerSettings
@@ -53,7 +64,7 @@ class SettingsService:
             errors["default_page"] = "Choose one of your live pages."
         if (wanted.chat_page or wanted.chat_include_link) and not _is_live(pages, wanted.chat_page):
             errors["chat"] = "Choose one of your live pages for the chat."
-        if wanted.domain != current.domain and wanted.domain not in ("", *self._hosts):
+        if wanted.domain != current.domain and wanted.domain and wanted.domain not in self._hosts:
             errors["domain"] = "Choose one of the listed domains."
         if len(wanted.robots_extra) > ROBOTS_LENGTH or _CONTROL.search(wanted.robots_extra):
             errors["robots_extra"] = f"At most {ROBOTS_LENGTH} characters of plain text."

@@ -1,12 +1,14 @@
 """The JSON API: /api/v1 and its description, /api/openapi.json."""
 
+import re
+
 import msgspec
 from aiohttp import web
 
 from gateway.services.registry import Services
 from gateway.web.api import bookings, calendars, feeds, pages, public, settings, tokens
 from gateway.web.api.openapi import document
-from gateway.web.api.operation import OPEN, PREFIX
+from gateway.web.api.operation import OPEN
 from gateway.web.api.problems import HEADERS, Problem, answer
 
 # `public` first: /pages/by-slug must not be taken for a page's id.
@@ -59,12 +61,5 @@ def _methods(path: str) -> set[str]:
     """Return the methods of the operations whose path has the shape of this one."""
     if path == "/api/openapi.json":
         return {"GET", "HEAD"}
-    parts = path.removeprefix(PREFIX).split("/")
-    found = {one.method for one in OPERATIONS if _fits(one.path.split("/"), parts)}
+    found = {one.method for one in OPERATIONS if re.fullmatch(one.shape, path)}
     return found | ({"HEAD"} if "GET" in found else set())
-
-
-def _fits(pattern: list[str], parts: list[str]) -> bool:
-    return len(pattern) == len(parts) and all(
-        wanted in ("{id}", part) for wanted, part in zip(pattern, parts, strict=True)
-    )

@@ -92,6 +92,11 @@ class Operation:
         """The path as the router wants it."""
         return PREFIX + self.path.replace("{id}", "{id:" + IDENTIFIER + "}")
 
+    @property
+    def shape(self) -> str:
+        """The path as a regular expression; only what has an id's form counts as one."""
+        return PREFIX + self.path.replace("{id}", IDENTIFIER)
+
     def route(self, services: Services) -> web.RouteDef:
         """Return the route: sign-in, body, handler, answer, and every failure as a problem."""
 

@@ -157,6 +157,7 @@ CODES: Mapping[str, int] = MappingProxyType(
     {
         "malformed": 400,
         "not_signed_in": 401,
+        "custom_domains_off": 403,
         "needs_seat": 403,
         "read_only_calendar": 403,
         "not_found": 404,

@@ -73,6 +73,6 @@ OPERATIONS = (
         handler=save_settings,
         takes=shapes.SettingsFields,
         gives=shapes.Settings,
-        failures=("needs_seat", "slug_taken"),
+        failures=("needs_seat", "custom_domains_off", "slug_taken"),
     ),
 )
