@@ -22,8 +22,10 @@ from tests.conftest import FakeClock
 from tests.exchange_account import exchange_source
 from tests.faulty_proxy import FaultyProxy
 from tests.google_account import google_source
+from tests.graph_account import graph_source
 
-KINDS = ("ics", "radicale", "xandikos", "google", "exchange")
+KINDS = ("ics", "radicale", "xandikos", "google", "graph", "exchange")
+SIMULATED = {"google": google_source, "graph": graph_source, "exchange": exchange_source}
 NAMED = (
     b'<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><D:displayname>Work</D:displayname>'
     b"</D:prop></D:set></D:propertyupdate>"
@@ -180,13 +182,9 @@ class Peers:
 @asynccontextmanager
 async def open_source(kind: str, peers: Peers) -> AsyncIterator[Source]:
     """Run a source of a kind with an empty calendar."""
-    if kind == "google":
-        async with google_source() as account:
+    if kind in SIMULATED:
+        async with SIMULATED[kind]() as account:
             yield account
-        return
-    if kind == "exchange":
-        async with exchange_source() as mailbox:
-            yield mailbox
         return
     client = GuardedClient(GuardOptions(allow_private=True), max_seconds=2)
     try:

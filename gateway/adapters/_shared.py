@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from gateway.adapters._gates import Gates
 from gateway.adapters._http import GuardedClient
 from gateway.adapters._strikes import Strikes
 from gateway.errors import SignInNeeded
@@ -38,3 +39,4 @@ class Shared:
     exchange: Endpoint = Endpoint(url="")
     """Its `url` is the autodiscover address to ask instead of looking for one."""
     strikes: Strikes = field(default_factory=Strikes)
+    gates: Gates = field(default_factory=Gates)

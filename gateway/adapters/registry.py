@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gateway.adapters import caldav, exchange, ics
 from gateway.adapters._shared import Shared
 from gateway.adapters.google import adapter as google
+from gateway.adapters.graph import adapter as graph
 from gateway.errors import NotFound
 from gateway.model.connection import Connection
 from gateway.ports import Adapter, AdapterSpec
@@ -25,6 +26,7 @@ REGISTRATIONS: tuple[Registration, ...] = (
     Registration(spec=ics.SPEC, build=ics.build),
     Registration(spec=caldav.SPEC, build=caldav.build),
     Registration(spec=google.SPEC, build=google.build),
+    Registration(spec=graph.SPEC, build=graph.build),
     Registration(spec=exchange.SPEC, build=exchange.build),
 )
 

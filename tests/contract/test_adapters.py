@@ -208,5 +208,5 @@ def test_every_source_says_what_it_can() -> None:
     """Each registry line has a title and reads at least."""
     specs = list(Registry(Shared(client=GuardedClient(GuardOptions()), clock=FakeClock())).specs())
 
-    assert [spec.provider for spec in specs] == ["ics", "caldav", "google", "exchange"]
+    assert [spec.provider for spec in specs] == ["ics", "caldav", "google", "microsoft", "exchange"]
     assert all(spec.title and Capability.READ in spec.capabilities for spec in specs)

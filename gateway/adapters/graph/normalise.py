@@ -60,7 +60,7 @@ def is_master(item: Item) -> bool:
 
 def render(item: Item, exceptions: Iterable[Item], home: Zone) -> UpstreamObject:
     """Return one object; one whose time or rule makes no sense raises ValueError."""
-    where = _series_zone(item, home) if is_master(item) else None
+    where = series_zone(item, home) if is_master(item) else None
     shared = _Shared(uid=_uid(item), home=home, zones={}, where=where)
     members: list[Component] = []
     dates: list[Property] = []
@@ -83,7 +83,7 @@ def _uid(item: Item) -> str:
     return text_of(item, "uid") or text_of(item, "iCalUId") or f"{text_of(item, 'id')}@graph"
 
 
-def _series_zone(item: Item, home: Zone) -> Zone:
+def series_zone(item: Item, home: Zone) -> Zone:
     """Return the zone in which a series repeats; the mailbox's where it is somebody's own."""
     told = text_of(item, "recurrence", "range", "recurrenceTimeZone")
     return zone_named(told) or zone_named(text_of(item, "originalStartTimeZone")) or home

@@ -1,0 +1,79 @@
+"""What is kept between two reads of a Graph calendar: a delta link, and what it belongs to."""
+
+import json
+from dataclasses import dataclass
+
+from gateway.adapters.graph.normalise import VERSION
+from gateway.model.timerange import DAY, HOUR, Instant, TimeRange
+
+BEFORE, AFTER = 31 * DAY, 410 * DAY
+"""The window that is read: what the index covers, and the days until it is read anew."""
+ROLL = 7 * DAY
+MAX_FORCED = 3
+"""How often in an hour Graph may have us start over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """A place in a calendar's changes.
+
+    `link` continues a round over the window from `start` on, whose whole days were told in `home`;
+    a calendar that tells only when it is busy has a `digest` instead. `forced` are the times of the
+    last hour at which Graph made us start over.
+    """
+
+    link: str = ""
+    start: Instant = 0
+    home: str = ""
+    digest: str = ""
+    forced: tuple[Instant, ...] = ()
+
+    @property
+    def window(self) -> TimeRange:
+        """The window that is baked into the link."""
+        return TimeRange(self.start, self.start + BEFORE + AFTER)
+
+    def is_fresh(self, now: Instant) -> bool:
+        """Tell whether the round's window still reaches far enough."""
+        return bool(self.link) and window_at(now).start - self.start < ROLL
+
+    def starts_over(self, now: Instant) -> "Cursor | None":
+        """Return the cursor of a forced new start; None where that happens too often."""
+        recent = tuple(one for one in self.forced if one > now - HOUR)
+        return None if len(recent) >= MAX_FORCED else Cursor(forced=(*recent, now))
+
+    def encode(self) -> str:
+        """Return the text that is stored."""
+        return json.dumps(
+            {
+                "version": VERSION,
+                "link": self.link,
+                "start": self.start,
+                "home": self.home,
+                "digest": self.digest,
+                "forced": self.forced,
+            }
+        )
+
+    @classmethod
+    def decode(cls, text: str) -> "Cursor":
+        """Read the stored text; one that another version wrote is a start from the beginning."""
+        try:
+            facts = json.loads(text or "{}")
+            if facts.get("version") != VERSION:
+                return cls()
+            return cls(
+                link=str(facts["link"]),
+                start=int(facts["start"]),
+                home=str(facts["home"]),
+                digest=str(facts["digest"]),
+                forced=tuple(int(one) for one in facts["forced"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return cls()
+
+
+def window_at(now: Instant) -> TimeRange:
+    """Return the window of a round that begins at `now`: whole UTC days."""
+    today = now // DAY * DAY
+    return TimeRange(today - BEFORE, today + AFTER)
