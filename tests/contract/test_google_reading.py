@@ -119,6 +119,17 @@ async def test_empty_and_short_pages_are_no_end(ana: GoogleSource) -> None:
     assert last.complete
 
 
+async def test_leftovers_of_a_deleted_series_are_not_an_invitation(ana: GoogleSource) -> None:
+    """A full list shows a live exception and not its deleted master: that one is gone too."""
+    put_series(ana)
+    ana.server.world.remove(ANA, "series")
+    put_exception(ana, 25)
+    put_exception(ana, 26, "elsewhere")
+    objects, _ = await read(ana.adapter())
+
+    assert set(objects) == {"elsewhere"}
+
+
 async def test_old_events_are_not_asked_for(ana: GoogleSource) -> None:
     """Events of more than a year ago stay away, a series that still runs comes."""
     old = {"start": {"date": "2020-01-01"}, "end": {"date": "2020-01-02"}}

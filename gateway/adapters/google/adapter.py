@@ -58,6 +58,8 @@ LOOK_BACK = 366 * DAY
 BUSY_BEFORE, BUSY_AFTER = 30 * DAY, 400 * DAY
 """How much busy time is asked for where there are no events: the horizon of the index."""
 ROLE_FOR = 6 * HOUR
+MAX_ORPHANS = 50
+"""Of so many series without a master we ask what became of it; the rest stay busy."""
 MAX_SERIES = 40
 """From this many changed series on, reading everything is less work."""
 
@@ -161,6 +163,7 @@ class GoogleAdapter:
             if not token or page.get("nextPageToken"):
                 yield UpstreamPage(objects=done)
                 continue
+            await self._bury_deleted(calendar_id, assembler)
             yield UpstreamPage(
                 objects=[*done, *assembler.finish()],
                 cursor=known.continued(token).encode(),
@@ -168,6 +171,12 @@ class GoogleAdapter:
                 unreadable=tuple(assembler.unreadable),
                 notes=tuple(assembler.notes),
             )
+
+    async def _bury_deleted(self, calendar_id: str, assembler: Assembler) -> None:
+        """Tell leftovers of deleted series from invitations to one instance: lists show both."""
+        for key in assembler.orphans[:MAX_ORPHANS]:
+            if await reading.is_deleted(self._client, calendar_id, key):
+                assembler.bury(key)
 
     async def _delta(self, calendar_id: str, known: Cursor) -> UpstreamPage:
         items: list[Item] = []

@@ -59,6 +59,22 @@ class Assembler:
         else:
             yield from self._put(key, item, ())
 
+    @property
+    def orphans(self) -> list[str]:
+        """The series of which only exceptions came."""
+        return [
+            key
+            for key, items in self._exceptions.items()
+            if key not in self._masters
+            and key not in self._gone
+            and not all(map(is_cancelled, items.values()))
+        ]
+
+    def bury(self, key: str) -> None:
+        """Take a series as deleted, whatever came of it."""
+        self._masters.pop(key, None)
+        self._gone.add(key)
+
     def finish(self) -> list[UpstreamObject]:
         """Return the series; a deleted master takes every exception with it, whenever it came."""
         done: list[UpstreamObject] = []

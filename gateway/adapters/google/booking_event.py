@@ -66,11 +66,11 @@ def changeable(data: bytes) -> dict[str, Any]:
     }
 
 
-def fence_body(uid: str, generation: int) -> dict[str, Any]:
+def fence_body(uid: str) -> dict[str, Any]:
     """Return an event that only takes an id, so that nothing can come to life under it later."""
     moment = {"dateTime": "2000-01-01T00:00:00Z", "timeZone": "UTC"}
     return {
-        "id": event_id(uid, generation),
+        "id": event_id(uid, 0),
         "start": moment,
         "end": moment,
         "transparency": "transparent",

@@ -150,6 +150,19 @@ async def _series(
     return [*known, *items, master]
 
 
+async def is_deleted(client: GoogleClient, calendar_id: str, event_id: str) -> bool:
+    """Tell whether an event was there and is deleted; what never was there is not."""
+    try:
+        found = await client.read(
+            lambda service: service.events().get(calendarId=calendar_id, eventId=event_id)
+        )
+    except GoogleRefusal as refusal:
+        if refusal.status in {404, 410}:
+            return refusal.status == 410  # noqa: PLR2004 - Gone
+        raise
+    return is_cancelled(found)
+
+
 async def _without_master(
     client: GoogleClient, calendar_id: str, master_id: str, known: Sequence[Item]
 ) -> list[Item]:

@@ -77,21 +77,20 @@ class Writing:
     async def remove(self, calendar_id: str, uid: str) -> None:
         """Delete every live event of the booking, and let none come to life later.
 
-        A create whose answer was lost may still be under way. Where the next id is free, it is
-        taken and deleted: an id stays taken, so what comes late finds it so.
+        A create whose answer was lost may still be under way. Where there never was an event, its
+        id is taken and deleted: an id stays taken, so what comes late finds it so. Every node that
+        removes the booking passes by that same id, so one that is killed there leaves nothing.
         """
-        removed = False
         for generation in range(MAX_GENERATIONS):
             name = event_id(uid, generation)
             found = await self._get(calendar_id, name)
             if found is None:
-                if not removed:
+                if generation == 0:
                     await self._calendar_is_there(calendar_id)
-                    await self._fence(calendar_id, uid, generation)
+                    await self._fence(calendar_id, uid)
                 return
             if not is_cancelled(found) and is_ours(found, uid):
                 await self._delete(calendar_id, name)
-                removed = True
 
     # --- steps -----------------------------------------------------------------------------------
 
@@ -155,8 +154,8 @@ class Writing:
                 return
         raise Unavailable(UNCLEAR)
 
-    async def _fence(self, calendar_id: str, uid: str, generation: int) -> None:
-        body = fence_body(uid, generation)
+    async def _fence(self, calendar_id: str, uid: str) -> None:
+        body = fence_body(uid)
         if not await self._insert(calendar_id, body, "none"):
             found = await self._get(calendar_id, body["id"])
             if found is None:
