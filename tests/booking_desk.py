@@ -202,7 +202,7 @@ def join(
     mailer: ports.Mailer | None = None,
     limits: RateLimits | None = None,
     wait_seconds: float = 5.0,
-    deadline: float = 0.2,
+    deadline: float = 5.0,
     sender: str = "Calendar <cal@meet.example.org>",
 ) -> Desk:
     """Join the booking services."""

@@ -141,7 +141,7 @@ class Writeback:
 
     async def _look_once_more(self, booking: Booking) -> None:
         now = self._clock.now()
-        if booking.start <= now or now - booking.updated_at > HOLD_SECONDS:
+        if booking.start < now or now - booking.updated_at > HOLD_SECONDS:
             raise SlotTaken
         async with self._store.read() as tx:
             page, owner = await _page_and_owner(tx, booking)
