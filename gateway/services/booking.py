@@ -6,7 +6,8 @@ booking; whatever happens to the request or to this process, the outbox finishes
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -20,6 +21,7 @@ from gateway.model.principal import Owner
 from gateway.model.timerange import DAY, MINUTE, Instant, TimeRange
 from gateway.ports import Clock, Store, Transaction
 from gateway.services.booking_request import BookingRequest, check_key, checked
+from gateway.services.booking_views import BookingView, Offer
 from gateway.services.circumstances import calendars_of, circumstances, names
 from gateway.services.claim import REMOVE, WRITE, Claim, Claimed, live_page, owned
 from gateway.services.freebusy import FreeBusyService
@@ -35,8 +37,9 @@ LOOKING_SECONDS = 3.0
 """What a last look may still take where `wait_seconds` is over before it."""
 LINK_LIVES = 30 * DAY
 """How long after its end a booking's manage link still opens."""
-AROUND = (2 * DAY, 7 * DAY)
-"""How far before and after a refused start the nearest free ones are looked for."""
+AROUND = ((DAY // 2, DAY // 2), (2 * DAY, 7 * DAY))
+"""How far before and after a refused start the nearest free ones are looked for, one by one."""
+NEAREST = 3
 STUCK_AFTER = 5 * MINUTE
 LIVE = frozenset(
     {
@@ -47,30 +50,6 @@ LIVE = frozenset(
         BookingState.REQUESTED,
     }
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """What a page offers.
-
-    `unavailable` holds the names of lost calendars: then nothing is offered. `stale` holds those
-    that could not be read lately; all was read at or after `fresh_as_of`.
-    """
-
-    slots: tuple[TimeRange, ...]
-    is_offline: bool
-    unavailable: tuple[str, ...]
-    stale: tuple[str, ...]
-    fresh_as_of: Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookingView:
-    """A booking with its page and owner, for whoever holds its link."""
-
-    booking: Booking
-    page: SchedulingPage | None
-    owner: Owner
 
 
 class BookingService:
@@ -95,6 +74,7 @@ class BookingService:
         self._notices = notices
         self._wait_seconds = wait_seconds
         self._turn = asyncio.Semaphore(AT_ONCE)
+        self._lines: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._log = structlog.get_logger("gateway.booking")
 
     # --- looking
@@ -183,7 +163,9 @@ class BookingService:
                 claimed = await self._decide(page, wanted, idempotency_key)
             return await self._settled(claimed)
         except SlotTaken:
-            raise await self._taken(page, wanted) from None
+            # In turn as well: hundreds that are refused at once must not take every reader.
+            async with self._turn:
+                raise await self._taken(page, wanted) from None
 
     async def attempted(self, page: SchedulingPage, address: str) -> None:
         """Tell the owner of somebody who found a calendar lost, and so no times (S30)."""
@@ -195,9 +177,10 @@ class BookingService:
         self, page: SchedulingPage, wanted: BookingRequest, key: str | None
     ) -> Claimed:
         await self._precheck(page, wanted, key)
-        now = self._clock.now()
-        async with self._store.write(owner_id=page.owner_id) as tx:
-            decision = await self._claim.decide(tx, page.id, wanted, key, now)
+        # One at a time for each owner: more would only wait before the database, and too long.
+        line = self._lines.setdefault(page.owner_id, asyncio.Lock())
+        async with line, self._store.write(owner_id=page.owner_id) as tx:
+            decision = await self._claim.decide(tx, page.id, wanted, key, self._clock.now())
         # Outside, so that the attempt and the owner's mail are committed with the refusal.
         if isinstance(decision, CalendarUnavailable):
             self._outbox.nudge()
@@ -266,12 +249,16 @@ class BookingService:
         return await self._current(booking.id)
 
     async def _taken(self, page: SchedulingPage, wanted: BookingRequest) -> SlotTaken:
-        """Return the refusal with the nearest free starts."""
-        now = self._clock.now()
-        before, after = AROUND
-        window = TimeRange(wanted.start - before, wanted.start + after)
-        offer = await self.slots(page, window, now, wanted.duration)
-        return SlotTaken(nearest(offer.slots, wanted.start))
+        """Return the refusal with the nearest free starts; most often they are of the same day."""
+        now, length = self._clock.now(), wanted.duration * MINUTE
+        found: tuple[Instant, ...] = ()
+        for before, after in AROUND:
+            window = TimeRange(wanted.start - before, wanted.start + after + length)
+            offer = await self.slots(page, window, now, wanted.duration)
+            found = nearest(offer.slots, wanted.start)
+            if len(found) == NEAREST:
+                break
+        return SlotTaken(found)
 
     # --- cancelling
 

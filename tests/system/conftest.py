@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway.model.page import SchedulingPage
 from gateway.model.principal import Owner
 from tests.dav_desk import DavClient, dav_client
 from tests.owner_desk import OwnerDesk, owner_desk
 from tests.plain_browser import PlainBrowser
+from tests.visitor_desk import a_page_of_jane
 
 
 @pytest.fixture
@@ -35,4 +37,17 @@ async def browser(desk: OwnerDesk, jane: Owner) -> AsyncIterator[PlainBrowser]:
 async def dav(desk: OwnerDesk, jane: Owner) -> AsyncIterator[DavClient]:
     """Give a WebDAV client that signs in as Jane."""
     async with dav_client(desk, jane) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def page(desk: OwnerDesk, jane: Owner) -> SchedulingPage:
+    """Make Jane's calendar and her booking page."""
+    return await a_page_of_jane(desk, jane)
+
+
+@pytest.fixture
+async def visitor(desk: OwnerDesk, page: SchedulingPage) -> AsyncIterator[PlainBrowser]:
+    """Give a visitor's browser."""
+    async with desk.browser() as opened:
         yield opened

@@ -11,7 +11,8 @@ from gateway.errors import Conflict, NotFound
 from gateway.model.booking import BookingState
 from gateway.model.page import PageState
 from gateway.model.timerange import Instant
-from gateway.services.booking import LIVE, BookingView
+from gateway.services.booking import LIVE
+from gateway.services.booking_views import BookingView
 from gateway.services.letters import answers
 from gateway.services.registry import Services
 from gateway.web.booking.shown import PERSONAL, personal_page
@@ -80,6 +81,7 @@ def _page(
             "can_cancel": booking.state in LIVE and not _is_over(booking.end, services),
             "has_file": booking.state in LIVE - {BookingState.REQUESTED},
             "told": told,
+            "mailed": services.edge.mail_configured,
         },
         status=status,
     )

@@ -18,8 +18,9 @@ NOINDEX = "noindex, nofollow"
 PERSONAL = {
     ROBOTS: NOINDEX,
     hdrs.CACHE_CONTROL: "no-store",
-    # The address of a booking's own page is its key: no other site is told it.
-    "Referrer-Policy": "no-referrer",
+    # The address of a booking's own page is its key: no other site is told it. Stricter still,
+    # "no-referrer" would have browsers send `Origin: null` with the form that cancels.
+    "Referrer-Policy": "same-origin",
 }
 
 

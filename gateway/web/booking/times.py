@@ -9,7 +9,7 @@ from babel import Locale
 
 from gateway.model.timerange import HOUR, Instant
 from gateway.model.zone import Zone
-from gateway.services.booking import Offer
+from gateway.services.booking_views import Offer
 from gateway.web.booking.month import Month, bounds, by_day, month, month_of, next_month, window
 from gateway.web.booking.shown import Visit, public_page
 from gateway.web.booking.zone_choice import zone_options
