@@ -133,9 +133,14 @@ BROKEN = [
 async def test_everybody_is_the_asker(dav: DavClient, desk: OwnerDesk) -> None:
     """A search without a term, which some clients list everybody with, finds the asker alone."""
     await desk.owner("bob@example.org", name="Bob")
-    answer = await dav.report(PRINCIPALS, "<D:principal-property-search {DECLARED}/>")
+    body = (
+        "<D:principal-property-search {DECLARED}>"
+        "<D:prop/><C:calendar-home-set/></D:principal-property-search>"
+    )
+    answer = await dav.report(PRINCIPALS, body)
 
     assert answer.hrefs() == [dav.principal]
+    assert answer.prop("C:calendar-home-set") == dav.home
 
 
 @pytest.mark.parametrize("body", BROKEN)

@@ -62,11 +62,21 @@ def read_principal_property_search(root: Element) -> PrincipalPropertySearch:
     """Read DAV:principal-property-search; some clients ask for everybody without a term."""
     terms = tuple(map(_term, xml.children(root, dav("property-search"))))
     return PrincipalPropertySearch(
-        wanted=read_prop_request(root) or PropRequest(),
+        wanted=_wanted_of_search(root),
         terms=terms,
         any_term=bool(terms) and xml.attribute(root, "test") == "anyof",
         everywhere=xml.child(root, dav("apply-to-principal-collection-set")) is not None,
     )
+
+
+def _wanted_of_search(root: Element) -> PropRequest:
+    """Return what is wanted; python-caldav writes it beside an empty prop instead of into it."""
+    wanted = read_prop_request(root) or PropRequest()
+    if wanted.names:
+        return wanted
+    known = (dav("prop"), dav("property-search"), dav("apply-to-principal-collection-set"))
+    beside = [one for one in xml.children(root) if xml.name_of(one) not in known]
+    return PropRequest(names=tuple(dict.fromkeys(map(xml.name_of, beside[:MAX_EXPANDED]))))
 
 
 def _term(item: Element) -> SearchTerm:
