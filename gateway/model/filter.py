@@ -76,6 +76,14 @@ class CompFilter:
         )
 
     @property
+    def wants_event_time_only(self) -> bool:
+        """Whether an event that takes place in `window` matches, whatever else it says."""
+        if self.time_range or self.props or len(self.comps) != 1:
+            return False
+        (event,) = self.comps
+        return event == CompFilter(name="VEVENT", time_range=event.time_range)
+
+    @property
     def window(self) -> TimeRange | None:
         """The time in which a matching object must have an instance, if it is asked for one."""
         asked = [one.time_range for one in self.comps if one.time_range and not one.is_not_defined]

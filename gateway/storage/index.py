@@ -22,6 +22,7 @@ from sqlalchemy import (
 from gateway import errors
 from gateway.freebusy.busytime import BusyPeriod, BusyType, coalesce, merge
 from gateway.model.collection import ObjectRecord
+from gateway.model.objects import TYPES
 from gateway.model.timerange import DAY, Instant, TimeRange
 from gateway.ports import IndexEntry
 from gateway.storage import schema
@@ -45,6 +46,8 @@ from gateway.storage.repository import Dialect, Repository
 
 BATCH = 400
 """Days, rows or ids handled by one statement, far below what either engine takes."""
+
+OTHERS = tuple(kind for kind in TYPES if kind != "VEVENT")
 
 
 class Index(Repository):
@@ -309,22 +312,27 @@ class Index(Repository):
         if not collection_ids:
             return []
         part, whole = schema.component.c, schema.collection.c
-        beyond = or_(
-            whole.horizon_end.is_(None),
-            whole.horizon_start > window.start,
-            whole.horizon_end < window.end,
+        # Two lookups instead of one with OR, each by an index: the second finds nothing where no
+        # collection's horizon falls short of the window.
+        beyond = select(whole.id).where(
+            whole.id.in_(collection_ids),
+            or_(
+                whole.horizon_end.is_(None),
+                whole.horizon_start > window.start,
+                whole.horizon_end < window.end,
+            ),
+        )
+        overlapping = and_(part.first_start < window.end, part.last_end > window.start)
+        found = union_all(
+            select(part.object_id).where(
+                part.collection_id.in_(collection_ids), part.dense.is_(True), overlapping
+            ),
+            select(part.object_id).where(
+                part.collection_id.in_(beyond), part.recurring.is_(True), overlapping
+            ),
         )
         statement = (
-            select(*COLUMNS)
-            .join(schema.component, part.object_id == schema.object_.c.id)
-            .join(schema.collection, whole.id == schema.object_.c.collection_id)
-            .where(
-                part.collection_id.in_(collection_ids),
-                part.first_start < window.end,
-                part.last_end > window.start,
-                or_(part.dense, and_(part.recurring, beyond)),
-            )
-            .order_by(schema.object_.c.id)
+            select(*COLUMNS).where(schema.object_.c.id.in_(found)).order_by(schema.object_.c.id)
         )
         return [record(row) for row in await self._all(statement)]
 
@@ -342,19 +350,20 @@ class Index(Repository):
         # To-dos and journals have ranges of their own kind (RFC 4791 section 9.9), and what has no
         # rows is told apart by its span.
         expanded = horizon is not None and horizon.contains(window)
-        spanning = part.dense if expanded else or_(part.dense, part.recurring)
-        found.append(
+        spanning = [part.dense] if expanded else [part.dense, part.recurring]
+        found += [
             select(part.object_id).where(
                 part.collection_id == collection_id,
                 part.first_start <= window.end,
                 part.last_end >= window.start,
-                spanning,
+                kind.is_(True),
             )
-        )
+            for kind in spanning
+        ]
         found.append(
             select(schema.object_.c.id).where(
                 schema.object_.c.collection_id == collection_id,
-                schema.object_.c.component != "VEVENT",
+                schema.object_.c.component.in_(OTHERS),
             )
         )
         statement = (
@@ -364,3 +373,16 @@ class Index(Repository):
             .limit(limit)
         )
         return [record(row) for row in await self._all(statement)]
+
+    async def certain(self, collection_id: int, window: TimeRange) -> frozenset[int]:
+        both = union_all(
+            *(
+                select(table.c.object_id).where(
+                    table.c.collection_id == collection_id,
+                    overlaps(table, window, touching=True),
+                    or_(table.c.end_at > window.start, table.c.start_at == table.c.end_at),
+                )
+                for table in (schema.occurrence, schema.long_occurrence)
+            )
+        )
+        return frozenset(row.object_id for row in await self._all(both))

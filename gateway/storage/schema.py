@@ -182,6 +182,7 @@ object_ = Table(
     UniqueConstraint("collection_id", "name"),
     UniqueConstraint("collection_id", "uid"),
     Index(None, "collection_id", "revision"),
+    Index(None, "collection_id", "component"),
 )
 
 tombstone = Table(

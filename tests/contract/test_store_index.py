@@ -171,6 +171,23 @@ async def test_free_occurrences_matter_to_queries_only(calendar):
     assert await calendar.candidates(TimeRange(BASE, BASE + 60)) == ["a"]
 
 
+async def test_what_rows_overlap_is_certain(calendar):
+    """What only touches a window is a candidate, what overlaps it or lies in it is certain."""
+    await calendar.put("before", an_entry(BusyPeriod(BASE - HOUR, BASE, BUSY)))
+    await calendar.put("inside", an_entry(free=TimeRange(BASE, BASE + HOUR)))
+    await calendar.put("moment", an_entry(free=TimeRange(BASE, BASE)))
+    await calendar.put("long", an_entry(BusyPeriod(BASE - 9 * DAY, BASE + 60, BUSY)))
+    window = TimeRange(BASE, BASE + HOUR)
+    async with calendar.store.read() as transaction:
+        candidates = await transaction.index.candidates(calendar.id, window)
+        certain = await transaction.index.certain(calendar.id, window)
+        first = await transaction.index.candidates(calendar.id, window, limit=2)
+
+    assert {one.name for one in candidates} == {"before", "inside", "moment", "long"}
+    assert {one.name for one in candidates if one.id in certain} == {"inside", "moment", "long"}
+    assert [one.name for one in first] == ["before", "inside"]
+
+
 async def test_a_calendar_is_outdated_by_time_and_by_tzdata(calendar):
     """A short horizon or rows of another tzdata version want building anew."""
     async with calendar.store.read() as transaction:

@@ -58,6 +58,7 @@ class _Search:
     asked: CalendarQuery
     teller: Teller
     told: list[str] = field(default_factory=list)
+    certain: frozenset[int] = frozenset()
     is_full: bool = False
 
     @property
@@ -80,7 +81,7 @@ class _Search:
         wanted = self.asked.filter
         if wanted.component is not None and wanted.component != record.component:
             return False, None
-        if wanted.wants_component_only:
+        if wanted.wants_component_only or record.id in self.certain:
             return True, None
         try:
             found = Matcher(read_one(record.data), home)
@@ -121,6 +122,9 @@ async def _of_calendar(
         found = await tx.index.candidates(identifier, window, limit=MAX_READ + 1)
         if len(found) > MAX_READ:
             raise too_many(f"More than {MAX_READ:,} objects to look at; ask for less time.")
+        if wanted.wants_event_time_only and search.asked.zone is None:
+            # What the index knows to take place there need not be read to be found.
+            search.certain = await tx.index.certain(identifier, window)
         for start in range(0, len(found), BATCH):
             yield found[start : start + BATCH]
         return

@@ -4,6 +4,7 @@ Law: every answer declares the prefixes below once, on its root element. What ha
 declares its own.
 """
 
+import re
 from functools import lru_cache
 from xml.sax.saxutils import escape, quoteattr
 
@@ -73,7 +74,9 @@ def escape_text(value: str) -> str:
     """Return text as XML; a carriage return survives, what XML cannot hold becomes U+FFFD."""
     if value.isprintable() and "<" not in value and "&" not in value and ">" not in value:
         return value
-    return escape(value.translate(_NOT_XML), {"\r": "&#13;"})
+    if _NOT_XML.search(value):
+        value = _NOT_XML.sub("\ufffd", value)
+    return escape(value, {"\r": "&#13;"})
 
 
 @lru_cache(maxsize=1024)
@@ -87,8 +90,4 @@ def _tags(name: str) -> tuple[str, str]:
     return f"X:{local} xmlns:X={quoteattr(namespace)}", f"X:{local}"
 
 
-_NOT_XML = {
-    code: "\ufffd"
-    for code in (*range(0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)
-    if code not in (0x09, 0x0A, 0x0D)
-}
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
