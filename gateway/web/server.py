@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections import defaultdict
+from http import HTTPStatus
 
 import structlog
 from aiohttp import hdrs, web
@@ -34,9 +35,17 @@ class Handler(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what could not be parsed: the status, and nothing that was sent."""
+        """Answer what could not be parsed: the status, and nothing that was sent.
+
+        A client's mistake is not logged as ours: its trace would hold the client's bytes.
+        """
         del message
-        answer = super().handle_error(request, status, exc, None)
+        if status < HTTPStatus.INTERNAL_SERVER_ERROR and request.writer.output_size == 0:
+            text = f"{HTTPStatus(status).phrase}\n"
+            answer: web.StreamResponse = web.Response(status=status, text=text)
+            answer.force_close()
+        else:
+            answer = super().handle_error(request, status, exc, None)
         answer.headers[hdrs.SERVER] = NAME
         return answer
 

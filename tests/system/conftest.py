@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -18,6 +19,14 @@ async def desk(data_dir: Path) -> AsyncIterator[OwnerDesk]:
     """Serve a gateway over an empty database."""
     async with owner_desk(data_dir) as opened:
         yield opened
+
+
+@pytest.fixture
+def port(desk: OwnerDesk) -> int:
+    """Return the port that the gateway listens on."""
+    found = urlsplit(desk.url).port
+    assert found
+    return found
 
 
 @pytest.fixture

@@ -1,0 +1,191 @@
+"""Bodies and deadlines at the front door (security section A): bounded in size and in time."""
+
+import asyncio
+import gzip
+import zlib
+from itertools import product
+from urllib.parse import urlsplit
+
+import pytest
+
+from gateway.model.principal import CredentialKind
+from gateway.web import server
+from tests.owner_desk import OwnerDesk
+from tests.raw_http import ask, is_closed, parsed, request
+
+FORM = "Content-Type: application/x-www-form-urlencoded"
+JSON = "Content-Type: application/json"
+
+
+def sent(target: str, body: bytes, *lines: str) -> bytes:
+    """Return a POST with a body of a known length."""
+    return request("POST", target, f"Content-Length: {len(body)}", *lines, body=body)
+
+
+# --- bodies -------------------------------------------------------------------------------------
+
+FORMS = {
+    "unknown charset": (b"email=a", "Content-Type: text/plain; charset=nope"),
+    "form with an unknown charset": (b"email=a", f"{FORM}; charset=nope"),
+    "not UTF-8": (b"email=\xff\xfe", FORM),
+    "escaped not UTF-8": (b"email=%ff%fe", FORM),
+    "no type": (b"email=a",),
+    "JSON": (b'{"email": "a"}', JSON),
+    "no boundary": (b"--x--", "Content-Type: multipart/form-data"),
+    "cut part": (
+        b'--x\r\nContent-Disposition: form-data; name="email"\r\n\r\na',
+        "Content-Type: multipart/form-data; boundary=x",
+    ),
+    "file": (
+        b'--x\r\nContent-Disposition: form-data; name="email"; filename="a"\r\n\r\na\r\n--x--\r\n',
+        "Content-Type: multipart/form-data; boundary=x",
+    ),
+    "10,000 fields": (b"&".join(b"f%d=x" % number for number in range(10_000)), FORM),
+    "huge name": (b"x" * 65_536 + b"=1", FORM),
+    "huge value": (b"email=" + b"x" * 200_000, FORM),
+    "broken gzip": (b"\x1f\x8b\x08\x00garbage", FORM, "Content-Encoding: gzip"),
+    "broken deflate": (b"garbage", FORM, "Content-Encoding: deflate"),
+    "br": (b"garbage", FORM, "Content-Encoding: br"),
+    "zstd": (b"garbage", FORM, "Content-Encoding: zstd"),
+    "gzip twice": (gzip.compress(b"a=b"), FORM, "Content-Encoding: gzip, gzip"),
+    "unknown coding": (b"email=a", FORM, "Content-Encoding: nope"),
+    "array names": (b"email[]=a&email[0][x]=b&csrf[]=c", FORM),
+    "nothing": (b"", FORM),
+}
+
+
+async def test_malformed_forms_are_refused(port: int) -> None:
+    """A form that cannot be read is refused with a 4xx, whatever is wrong with it."""
+    for kind, target in product(FORMS, ("/login", "/meetings/jane/send")):
+        body, *lines = FORMS[kind]
+        told = await ask(port, sent(target, body, *lines))
+
+        assert 400 <= told.status < 500, (kind, target)
+        assert b"Traceback" not in told.raw
+
+
+def bomb() -> bytes:
+    """Return 300 KiB that inflate to 300 MiB."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return b"".join([*(packer.compress(bytes(1 << 20)) for _ in range(300)), packer.flush()])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [bomb(), gzip.compress(bomb()), gzip.compress(b"", mtime=0) * 50_000],
+    ids=["bomb", "nested", "many members"],
+)
+async def test_bombs_are_cut(port: int, desk: OwnerDesk, body: bytes) -> None:
+    """A body that inflates without end is cut where reading stops."""
+    token = await a_token(desk)
+    lines = (JSON, "Content-Encoding: gzip", f"Authorization: Bearer {token}")
+    told = await ask(port, sent("/api/v1/pages", body, *lines))
+
+    assert told.status in (400, 413, 415)
+
+
+async def a_token(desk: OwnerDesk) -> str:
+    """Make an owner with an API token."""
+    jane = await desk.owner()
+    _, secret = await desk.services.owners.add_credential(jane.id, CredentialKind.API_TOKEN, "test")
+    return secret
+
+
+@pytest.mark.parametrize("framing", ["right length", "smaller length", "chunked", "tiny chunks"])
+async def test_an_oversized_body_is_refused(port: int, desk: OwnerDesk, framing: str) -> None:
+    """One byte too many is 413, however it is framed."""
+    token = await a_token(desk)
+    body = b'{"title": "' + b"x" * (256 * 1024) + b'"}'
+    lines = [JSON, f"Authorization: Bearer {token}"]
+    if framing == "right length":
+        told = await ask(port, sent("/api/v1/pages", body, *lines))
+    elif framing == "smaller length":
+        lines.append(f"Content-Length: {len(body) // 2}")
+        told = await ask(port, request("POST", "/api/v1/pages", *lines, body=body))
+    else:
+        size = len(body) if framing == "chunked" else 16
+        pieces = [body[at : at + size] for at in range(0, len(body), size)]
+        chunks = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+        lines.append("Transfer-Encoding: chunked")
+        told = await ask(port, request("POST", "/api/v1/pages", *lines, body=chunks + b"0\r\n\r\n"))
+
+    assert told.status in ((400, 413) if framing == "smaller length" else (413,))
+
+
+# --- deadlines ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the deadlines short."""
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.4)
+    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.6)
+    monkeypatch.setattr(server, "LOOK_SECONDS", 0.05)
+
+
+SLOW_CHUNKS = request("POST", "/login", FORM, "Transfer-Encoding: chunked")
+
+
+async def drip(port: int, head: bytes, piece: bytes) -> bool:
+    """Send a byte now and then until the server closes; tell whether it did."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(head)
+
+    async def go_on() -> None:
+        while True:
+            await asyncio.sleep(0.05)
+            writer.write(piece)
+
+    dripping = asyncio.create_task(go_on())
+    try:
+        return await is_closed(reader)
+    finally:
+        dripping.cancel()
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (b"", b""),
+        (b"G", b"E"),
+        (b"GET /login HTTP/1.1\r\nHost: localhost\r\nX: ", b"x"),
+        (b"\r\n", b"\r\n"),
+        (b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999\r\n\r\n", b"x"),
+        (SLOW_CHUNKS, b"1\r\nx\r\n"),
+    ],
+    ids=["silence", "slow line", "slow head", "empty lines", "slow body", "slow chunks"],
+)
+async def test_slow_requests_are_cut(hurried_desk: OwnerDesk, head: bytes, piece: bytes) -> None:
+    """Who does not get a request done by its deadline is disconnected; others are answered."""
+    found = urlsplit(hurried_desk.url).port
+    assert found
+    closed = asyncio.create_task(drip(found, head, piece))
+
+    assert (await ask(found, request(target="/healthz"))).status == 200
+    assert await closed
+
+
+@pytest.fixture
+async def hurried_desk(hurried: None, desk: OwnerDesk) -> OwnerDesk:
+    """Serve a gateway whose deadlines were short from its start."""
+    return desk
+
+
+async def test_one_address_holds_few_waiting_connections(
+    monkeypatch: pytest.MonkeyPatch, hurried_desk: OwnerDesk
+) -> None:
+    """Past the limit those that wait longest are closed; a newer one is still served."""
+    monkeypatch.setattr(server, "MAX_WAITING", 3)
+    monkeypatch.setattr(server, "HEAD_SECONDS", 600.0)
+    found = urlsplit(hurried_desk.url).port
+    opened = [await asyncio.open_connection("127.0.0.1", found) for _ in range(8)]
+    try:
+        assert all(await asyncio.gather(*(is_closed(reader) for reader, _ in opened[:5])))
+        reader, writer = opened[-1]
+        writer.write(request(target="/healthz"))
+
+        assert parsed(await reader.read()).status == 200
+    finally:
+        for _, writer in opened:
+            writer.close()
