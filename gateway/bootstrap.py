@@ -17,12 +17,13 @@ from gateway.adapters._http import GuardedClient
 from gateway.adapters.registry import Registry
 from gateway.config import Config, InvalidConfig
 from gateway.model.timerange import DAY, Instant
-from gateway.outside import consents, guard_options, mailer, push_address, shared
+from gateway.outside import consents, guard_options, mailer, push_address, reach, shared
 from gateway.ports import Cipher, Clock, Store
 from gateway.services.booking import BookingService
 from gateway.services.claim import REMOVE, WRITE, Claim, RateLimits
 from gateway.services.connections import ConnectionService
 from gateway.services.consent import ConsentService
+from gateway.services.doctor import Doctor
 from gateway.services.ending import END, Ending
 from gateway.services.feeds import FeedService
 from gateway.services.freebusy import FreeBusyService
@@ -227,6 +228,16 @@ class _Parts:
                 grants=grants,
                 sync=sync,
                 notices=notices,
+                public_url=config.public_url,
+            ),
+            doctor=Doctor(
+                store,
+                clock,
+                cipher,
+                sources,
+                reach(config),
+                grants=grants,
+                consents=known,
                 public_url=config.public_url,
             ),
             hooks=HookService(store, clock),

@@ -11,10 +11,11 @@ from gateway.adapters._http import GuardedClient
 from gateway.adapters._shared import Endpoint, Shared, TokensOf
 from gateway.adapters.oauth_google import GoogleConsent
 from gateway.adapters.oauth_microsoft import MicrosoftConsent
+from gateway.adapters.reach import ServerReach, place_of
 from gateway.config import Config
 from gateway.mail import SmtpMailer
 from gateway.model.collection import Provider
-from gateway.ports import Clock, Consent, Mailer
+from gateway.ports import Clock, Consent, Mailer, Place, Reach
 
 INSIDE = frozenset({"local", "localhost", "internal", "lan", "home", "corp", "arpa", "test"})
 """Last labels of names that nobody outside can reach."""
@@ -79,6 +80,23 @@ def guard_options(config: Config) -> GuardOptions:
         allow_private=config.security.allow_private_networks,
         own_origins=frozenset({_origin(config.public_url), *_listening(config)}),
     )
+
+
+def reach(config: Config) -> Reach:
+    """Return what looks at the servers of connections."""
+    google, microsoft = config.providers.google, config.providers.microsoft
+    fixed = {
+        Provider.GOOGLE.value: _places(google.ca_file, google.token_url, google.api_url),
+        Provider.MICROSOFT.value: _places(
+            microsoft.ca_file, microsoft.authority, microsoft.graph_url
+        ),
+    }
+    return ServerReach(guard_options(config), fixed)
+
+
+def _places(ca_file: str, *urls: str) -> tuple[Place, ...]:
+    found = (place_of(url, ca_file=ca_file) for url in urls)
+    return tuple(one for one in found if one is not None)
 
 
 def push_address(config: Config) -> str:

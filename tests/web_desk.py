@@ -7,8 +7,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway import ports
+from gateway.adapters._addresses import GuardOptions
+from gateway.adapters.reach import ServerReach
 from gateway.services.connections import ConnectionService
 from gateway.services.consent import ConsentService
+from gateway.services.doctor import Doctor
 from gateway.services.feeds import FeedService
 from gateway.services.freebusy import FreeBusyService
 from gateway.services.grants import GrantService
@@ -61,6 +64,16 @@ def services_of(
             grants=grants,
             sync=sync,
             notices=desk.notices,
+            public_url=URL,
+        ),
+        doctor=Doctor(
+            store,
+            clock,
+            desk.cipher,
+            desk.sources,
+            ServerReach(GuardOptions(allow_private=True), {}),
+            grants=grants,
+            consents=known,
             public_url=URL,
         ),
         hooks=HookService(store, clock),

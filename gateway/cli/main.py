@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from gateway import __version__
-from gateway.cli import calendar, data, demo, feed, operations, serve, source, user
+from gateway.cli import calendar, data, demo, doctor, feed, operations, serve, source, user
 from gateway.cli.context import Context
 
 
@@ -25,6 +25,6 @@ def main(context: click.Context, config_path: Path | None, as_json: bool) -> Non
     context.obj = Context(config_path=config_path, as_json=as_json)
 
 
-for _module in (serve, demo, operations, user, calendar, source, feed, data):
+for _module in (serve, demo, operations, user, calendar, source, feed, data, doctor):
     for _command in _module.COMMANDS:
         main.add_command(_command)

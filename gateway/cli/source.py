@@ -96,6 +96,41 @@ def connect_exchange(
     _created(context, context.run(work))
 
 
+@connect.command("google")
+@click.argument("email")
+@pass_context
+def connect_google(context: Context, email: str) -> None:
+    """Print the address where a Google account is connected: open it signed in."""
+    _linked(context, email, "google")
+
+
+@connect.command("microsoft")
+@click.argument("email")
+@pass_context
+def connect_microsoft(context: Context, email: str) -> None:
+    """Print the address where an Office 365 account is connected: open it signed in."""
+    _linked(context, email, "microsoft")
+
+
+def _linked(context: Context, email: str, provider: str) -> None:
+    async def work(gateway: Gateway) -> str:
+        owner = await the_owner(gateway, email)
+        if provider not in gateway.services.consent.offered:
+            fail(
+                f"This gateway is not registered with {provider}: set client_id and client_secret "
+                f"in [providers.{provider}] (docs/connect-{provider}.md says how to get them)."
+            )
+        return await gateway.services.consent.link(owner, provider)
+
+    url = context.run(work)
+    context.created(
+        f"Open this within an hour, in a browser where {email} is signed in. It works once.",
+        url,
+        {"url": url},
+    )
+
+
+
 def _created(context: Context, state: ConnectionState) -> None:
     names = ", ".join(one.collection.display_name for one in state.calendars)
     context.created(

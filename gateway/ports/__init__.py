@@ -9,6 +9,10 @@ from gateway.ports.consent import (
     ConsentRequest,
     Consents,
 )
+from gateway.ports.reach import (
+    Place,
+    Reach,
+)
 from gateway.ports.sources import (
     Adapter,
     AdapterSpec,
@@ -78,6 +82,8 @@ __all__ = [
     "Outbox",
     "Owners",
     "Pages",
+    "Place",
+    "Reach",
     "Settling",
     "Sources",
     "Store",

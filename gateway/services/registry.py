@@ -6,6 +6,7 @@ from gateway.ports import Cipher, Clock, Store
 from gateway.services.booking import BookingService
 from gateway.services.connections import ConnectionService
 from gateway.services.consent import ConsentService
+from gateway.services.doctor import Doctor
 from gateway.services.feeds import FeedService
 from gateway.services.freebusy import FreeBusyService
 from gateway.services.hooks import HookService
@@ -46,6 +47,7 @@ class Services:
     feeds: FeedService
     connections: ConnectionService
     consent: ConsentService
+    doctor: Doctor
     hooks: HookService
     sync: SyncService
     scheduling: SchedulingService

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.model.page import SchedulingPage
 from gateway.model.principal import Owner
+from tests.connecting import Connecting, connecting_to_google
 from tests.dav_desk import DavClient, dav_client
 from tests.owner_desk import OwnerDesk, owner_desk
 from tests.plain_browser import PlainBrowser
@@ -59,4 +60,11 @@ async def page(desk: OwnerDesk, jane: Owner) -> SchedulingPage:
 async def visitor(desk: OwnerDesk, page: SchedulingPage) -> AsyncIterator[PlainBrowser]:
     """Give a visitor's browser."""
     async with desk.browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def connecting(data_dir: Path) -> AsyncIterator[Connecting]:
+    """Register a gateway with a simulated Google; sign Jane in."""
+    async with connecting_to_google(data_dir) as opened:
         yield opened

@@ -1,0 +1,36 @@
+"""What the core needs to see how far a source can be reached, one step at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.model.connection import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A server that a connection depends on.
+
+    `is_given` says that an owner gave its address, so that it may lead to the public internet
+    only. `path` is asked for to see how the server wants people to sign in.
+    """
+
+    host: str
+    port: int
+    secure: bool = True
+    ca_file: str = ""
+    is_given: bool = False
+    path: str = "/"
+
+
+class Reach(Protocol):
+    """Looks at servers from here. Each raises Unavailable with a sentence that names the fault.
+
+    `resolve` gives a name's addresses, `connect` how the way is protected, `methods` the ways to
+    sign in that a server offers (RFC 9110 section 11.6.1), none where it asks for none.
+    """
+
+    def places(self, connection: Connection, secret: bytes) -> Sequence[Place]: ...
+    async def resolve(self, place: Place) -> Sequence[str]: ...
+    async def connect(self, place: Place) -> str: ...
+    async def methods(self, place: Place) -> Sequence[str]: ...

@@ -1,0 +1,299 @@
+"""Diagnoses a connection step by step, each resting on the one before it.
+
+Law: it changes nothing at the source and writes nowhere; a step that cannot be tried because an
+earlier one failed says so instead of guessing.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gateway.errors import AccessLost, CalgateError, NotRegistered, SignInNeeded, UpstreamError
+from gateway.model.collection import Collection, Provider
+from gateway.model.connection import Connection, HealthState
+from gateway.model.timerange import DAY, MINUTE, TimeRange
+from gateway.ports import (
+    Adapter,
+    Capability,
+    Cipher,
+    Clock,
+    Consent,
+    Place,
+    Reach,
+    Sources,
+    Store,
+)
+from gateway.services.grants import GrantService
+from gateway.services.last_look import open_secret
+
+
+class Check(StrEnum):
+    """The steps, in order."""
+
+    SECRET = "secret"  # noqa: S105 - the name of a step
+    NAME = "name"
+    CONNECTION = "connection"
+    METHODS = "sign-in methods"
+    SIGN_IN = "sign-in"
+    PERMISSIONS = "permissions"
+    CALENDARS = "calendars"
+    READ = "read test"
+    FRESHNESS = "freshness"
+
+
+class Result(StrEnum):
+    """How a step went."""
+
+    GOOD = "good"
+    BAD = "bad"
+    UNTRIED = "untried"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A step with what was found; `remedy` says what mends it."""
+
+    check: Check
+    result: Result
+    detail: str
+    remedy: str = ""
+
+
+@dataclass
+class Diagnosis:
+    """A connection and how far it works."""
+
+    connection: Connection
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether every step went well."""
+        return all(step.result is Result.GOOD for step in self.steps)
+
+
+@dataclass
+class _Patient:
+    """What the steps learn on their way."""
+
+    connection: Connection
+    calendars: Sequence[Collection]
+    secret: bytes = b""
+    places: Sequence[Place] = ()
+    listed: frozenset[str] = frozenset()
+
+
+class _Bad(Exception):
+    """A finding that ends the examination."""
+
+    def __init__(self, detail: str, remedy: str) -> None:
+        super().__init__(detail)
+        self.detail, self.remedy = detail, remedy
+
+
+class Doctor:
+    """Examines connections."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        cipher: Cipher,
+        sources: Sources,
+        reach: Reach,
+        *,
+        grants: GrantService,
+        consents: Mapping[str, Consent],
+        public_url: str,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._cipher = cipher
+        self._sources = sources
+        self._reach = reach
+        self._grants = grants
+        self._consents = consents
+        self._public_url = public_url.rstrip("/")
+
+    async def examine(self, connection: Connection) -> Diagnosis:
+        """Go through the steps until one fails; freshness is looked at whatever came before."""
+        async with self._store.read() as tx:
+            calendars = await tx.collections.of_connection(connection.id)
+        patient = _Patient(connection, calendars)
+        found = Diagnosis(connection)
+        broken = False
+        for check, look in self._steps():
+            if broken and check is not Check.FRESHNESS:
+                step = Step(check=check, result=Result.UNTRIED, detail="Not tried.")
+            else:
+                step = await self._tried(check, look, patient)
+            broken = broken or step.result is Result.BAD
+            found.steps.append(step)
+        return found
+
+    def _steps(self) -> tuple[tuple[Check, Callable[[_Patient], Awaitable[str]]], ...]:
+        return (
+            (Check.SECRET, self._secret),
+            (Check.NAME, self._name),
+            (Check.CONNECTION, self._connection),
+            (Check.METHODS, self._methods),
+            (Check.SIGN_IN, self._sign_in),
+            (Check.PERMISSIONS, self._permissions),
+            (Check.CALENDARS, self._calendars),
+            (Check.READ, self._read),
+            (Check.FRESHNESS, self._freshness),
+        )
+
+    async def _tried(
+        self, check: Check, look: Callable[[_Patient], Awaitable[str]], patient: _Patient
+    ) -> Step:
+        try:
+            return Step(check=check, result=Result.GOOD, detail=await look(patient))
+        except _Bad as bad:
+            detail, remedy = bad.detail, bad.remedy
+        except NotRegistered as error:
+            detail = error.detail
+            remedy = "Compare client_id and client_secret with what the provider shows."
+        except SignInNeeded as error:
+            detail, remedy = error.detail, self._sign_in_again(patient.connection)
+        except AccessLost as error:
+            detail = error.detail
+            remedy = "Ask for access again, or remove the calendar in the settings."
+        except UpstreamError as error:
+            detail, remedy = error.detail, REMEDY.get(check, "Try again in a while.")
+        except CalgateError as error:
+            detail, remedy = str(error), ""
+        return Step(check=check, result=Result.BAD, detail=detail, remedy=remedy)
+
+    # --- the steps
+
+    async def _secret(self, patient: _Patient) -> str:
+        try:
+            patient.secret = open_secret(self._cipher, patient.connection)
+        except CalgateError as error:
+            raise _Bad(
+                str(error), "Bring back the key this database was written with, or connect again."
+            ) from error
+        return "The stored sign-in opens with the key."
+
+    async def _name(self, patient: _Patient) -> str:
+        patient.places = self._reach.places(patient.connection, patient.secret)
+        if not patient.places:
+            raise _Bad("No server is known for this connection.", "Connect it again.")
+        said = []
+        for place in patient.places:
+            addresses = await self._reach.resolve(place)
+            said.append(f"{place.host} is {addresses[0]}")
+        return "; ".join(dict.fromkeys(said)) + "."
+
+    async def _connection(self, patient: _Patient) -> str:
+        said = [await self._reach.connect(place) for place in patient.places]
+        return " ".join(dict.fromkeys(said))
+
+    async def _methods(self, patient: _Patient) -> str:
+        if patient.connection.provider in self._consents:
+            return "By consent (OAuth)."
+        offered = await self._reach.methods(patient.places[0])
+        if not offered:
+            return "The server asks for none."
+        return f"The server offers {', '.join(offered)}."
+
+    async def _sign_in(self, patient: _Patient) -> str:
+        connection = patient.connection
+        if connection.provider in self._consents:
+            await self._grants.ask_again(connection)
+            await self._grants.tokens(connection).access_token()
+            return f"Signed in as {connection.account}."
+        if connection.provider == Provider.ICS:
+            return "None is needed: the address is the secret."
+        await self._list(patient)
+        return f"Signed in as {connection.account}."
+
+    async def _permissions(self, patient: _Patient) -> str:
+        consent = self._consents.get(patient.connection.provider)
+        if consent is None:
+            return "The sign-in gives them all."
+        async with self._store.read() as tx:
+            current = await tx.connections.get(patient.connection.id) or patient.connection
+        lacking = consent.missing(self._grants.read(current))
+        if lacking:
+            raise _Bad(
+                f"Not allowed: {'; '.join(lacking)}.", self._sign_in_again(patient.connection)
+            )
+        return "Everything that is needed was allowed."
+
+    async def _calendars(self, patient: _Patient) -> str:
+        if not patient.listed:
+            await self._list(patient)
+        gone = [
+            one.display_name
+            for one in patient.calendars
+            if one.selected and one.upstream_id not in patient.listed
+        ]
+        if gone:
+            raise _Bad(
+                f"No longer in the account: {', '.join(gone)}.",
+                "Ask for access again, or remove it with the X in the Calendar tab.",
+            )
+        return f"The account has {len(patient.listed)}, {_count(patient)} selected."
+
+    async def _read(self, patient: _Patient) -> str:
+        able = {spec.provider: spec.capabilities for spec in self._sources.specs()}
+        if Capability.LAST_LOOK not in able.get(patient.connection.provider, Capability(0)):
+            return "The list was the test."
+        now = self._clock.now()
+        selected = [one for one in patient.calendars if one.selected]
+        adapter = self._opened(patient)
+        try:
+            for one in selected:
+                try:
+                    await adapter.last_look(one.upstream_id, TimeRange(now, now + 7 * DAY))
+                except UpstreamError as error:
+                    error.detail = f"“{one.display_name}”: {error.detail}"
+                    raise
+        finally:
+            await adapter.close()
+        return f"The coming week was read from {len(selected)} of {len(selected)} selected."
+
+    async def _freshness(self, patient: _Patient) -> str:
+        now = self._clock.now()
+        selected = [one for one in patient.calendars if one.selected]
+        for one in selected:
+            if one.state(now) is HealthState.WORKING:
+                continue
+            last = one.health.last_success_at
+            ago = f"{(now - last) // MINUTE} minutes ago" if last else "never"
+            cause = one.health.detail or "Nothing has tried since."
+            raise _Bad(
+                f"“{one.display_name}” was read {ago}. {cause}",
+                "" if one.health.detail else "Is `calgate serve` running? It reads in its worker.",
+            )
+        return "Every selected calendar was read within ten minutes."
+
+    # --- means
+
+    def _opened(self, patient: _Patient) -> Adapter:
+        return self._sources.open(patient.connection, patient.secret)
+
+    async def _list(self, patient: _Patient) -> None:
+        adapter = self._opened(patient)
+        try:
+            patient.listed = frozenset(one.upstream_id for one in await adapter.calendars())
+        finally:
+            await adapter.close()
+
+    def _sign_in_again(self, connection: Connection) -> str:
+        if connection.provider in self._consents:
+            return f"Open {self._public_url}/settings/connections/{connection.id}/reconnect"
+        return "Disconnect it and connect it again with the right sign-in."
+
+
+REMEDY = {
+    Check.NAME: "Check the address, and the name server of this machine.",
+    Check.CONNECTION: "Check the address, the firewall, and the certificate (`ca_file`).",
+    Check.METHODS: "Check that the address is that of the calendar server.",
+}
+
+
+def _count(patient: _Patient) -> int:
+    return sum(one.selected for one in patient.calendars)
