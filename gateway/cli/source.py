@@ -130,7 +130,6 @@ def _linked(context: Context, email: str, provider: str) -> None:
     )
 
 
-
 def _created(context: Context, state: ConnectionState) -> None:
     names = ", ".join(one.collection.display_name for one in state.calendars)
     context.created(

@@ -1,6 +1,7 @@
 """The doctor names each planted fault at its step, and what mends it; a well account is well."""
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -9,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from click.testing import Result as Told
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -16,13 +19,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from gateway.adapters._addresses import GuardOptions
 from gateway.adapters.oauth_google import CHANGES_EVENTS, SCOPES
 from gateway.adapters.reach import ServerReach, place_of
+from gateway.bootstrap import open_gateway
+from gateway.cli import main
+from gateway.config import load
 from gateway.errors import Unavailable
 from gateway.ports import Place
 from gateway.sandbox.google import Fault
 from gateway.services.doctor import Check, Diagnosis, Result, Step
+from gateway.services.sync import secret_of
 from tests.builders import a_connection
 from tests.connecting import JANE, Connecting
-from tests.served import Served, free_port
+from tests.served import free_port
 
 LOOPBACK = GuardOptions(allow_private=True)
 
@@ -350,11 +357,56 @@ def test_an_address_without_a_server_is_none() -> None:
 # --- the command
 
 
-def test_the_command_says_what_it_cannot_do(tmp_path: Path) -> None:
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Told]:
+    """Return a function that runs a command in a folder with an owner."""
+    file = tmp_path / "calgate.toml"
+
+    def command(*words: str) -> Told:
+        known = [] if words[0] == "init" else ["--config", str(file)]
+        return CliRunner().invoke(main, [*known, *words], input="correct horse battery\n")
+
+    assert command("init", str(tmp_path)).exit_code == 0
+    file.write_text(
+        'key = {file = "var/key"}\n[security]\nallow_private_networks = true\n', encoding="utf-8"
+    )
+    assert command("user", "add", "jane@example.org", "--password-stdin").exit_code == 0
+    return command
+
+
+async def keep_a_subscription(file: Path, url: str) -> None:
+    """Store a subscription that nobody has proved."""
+    async with open_gateway(load(file)) as gateway:
+        connection = a_connection(1, account="club.example.org")
+        sealed = gateway.services.cipher.seal(url.encode(), bound_to=secret_of(connection.id))
+        async with gateway.services.store.write() as tx:
+            await tx.connections.add(connection)
+            await tx.connections.set_secret(connection.id, sealed)
+
+
+def test_the_command_prints_the_steps(run: Callable[..., Told], tmp_path: Path) -> None:
+    """A line a step with a sign, below a failed one what mends it; the exit code tells too."""
+    url = f"http://127.0.0.1:{free_port()}/club.ics?token=canary"
+    asyncio.run(keep_a_subscription(tmp_path / "calgate.toml", url))
+    told = run("doctor", "jane@example.org")
+
+    assert told.exit_code == 1
+    assert "club.example.org (ics, cn_" in told.stdout
+    assert "✓ name             127.0.0.1 is 127.0.0.1." in told.stdout
+    assert "✗ connection       127.0.0.1 refuses connections" in told.stdout
+    assert "→ Check the address, the firewall" in told.stdout
+    assert "· sign-in          Not tried." in told.stdout
+    assert "1 of 1 connections do not work." in told.stderr
+    assert "canary" not in told.output
+    [facts] = json.loads(run("--json", "doctor").stdout)["connections"]
+    assert facts["is_well"] is False
+    assert [one["step"] for one in facts["steps"]] == [check.value for check in Check]
+
+
+def test_the_command_says_what_it_cannot_do(run: Callable[..., Told]) -> None:
     """Without connections it says so; what is not registered is told with where to read more."""
-    gateway = Served(tmp_path, extra="[security]\nallow_private_networks = true\n").prepare()
-    gateway.owner("jane@example.org")
-    assert gateway.cli("doctor", "jane@example.org") == ""
-    assert gateway.cli("--json", "doctor") == '{"connections": []}'
-    with pytest.raises(RuntimeError, match=r"docs/connect-google\.md"):
-        gateway.cli("connect", "google", "jane@example.org")
+    assert run("doctor", "jane@example.org").exit_code == 0
+    told = run("connect", "google", "jane@example.org")
+
+    assert told.exit_code == 1
+    assert "docs/connect-google.md" in told.stderr
