@@ -7,6 +7,7 @@ occurrences say nothing that their master does not say better, and are never ren
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from gateway.adapters.graph.fields import (
     Item,
@@ -67,7 +68,8 @@ def render(item: Item, exceptions: Iterable[Item], home: Zone) -> UpstreamObject
     if is_master(item):
         start, _ = _extent(item, shared)
         dates.append(raw_property("RRULE", rule_of(item.get("recurrence"), start)))
-        overrides = dict(_overrides(exceptions, start, shared))
+        # In one order, however they came: the etag is made of all of it.
+        overrides = dict(sorted(_overrides(exceptions, start, shared), key=itemgetter(0)))
         members = [_event(one, shared, replaces=slot) for slot, one in overrides.values()]
         gone = {slot.instant: slot for slot in left_out(item, start)}
         dates += [gone[key].property("EXDATE") for key in sorted(gone.keys() - overrides.keys())]
