@@ -17,9 +17,9 @@ LEASES = 45
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
-    """One kill: how late, what was answered before, how the file was found, what is there."""
+    """One kill: after how many answers, how the file was found, what is there."""
 
-    after: float
+    after: int
     storm: Storm
     integrity: str
     verdict: Verdict
@@ -36,7 +36,7 @@ def kill_once(opened: Site, dice: random.Random, *, visitors: int, round_: int) 
     """Send a storm, kill the gateway somewhere in it, look at the file, start again, judge."""
     (node,) = opened.nodes
     storm = plan(opened, dice, visitors=visitors, puts=0, round_=round_, starts=STARTS)
-    after = dice.uniform(0.05, 1.5)
+    after = dice.randrange(1, visitors * 3 // 4)
     asyncio.run(_blow_and_kill(opened, storm, dice, node, after))
     integrity = integrity_of(node)
     started = time.monotonic()
@@ -49,10 +49,12 @@ def kill_once(opened: Site, dice: random.Random, *, visitors: int, round_: int) 
 
 
 async def _blow_and_kill(
-    opened: Site, storm: Storm, dice: random.Random, node: Served, after: float
+    opened: Site, storm: Storm, dice: random.Random, node: Served, after: int
 ) -> None:
+    """Send everything at once; kill when so many answers are in, with the rest on its way."""
     blowing = asyncio.create_task(blow(opened, storm, dice))
-    await asyncio.sleep(after)
+    while sum(one.status != 0 for one in storm.attempts) < after and not blowing.done():
+        await asyncio.sleep(0.002)
     node.kill()
     await blowing
 

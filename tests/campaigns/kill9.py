@@ -14,7 +14,7 @@ from tests.killing import kill_once, settled
 from tests.storm import site
 
 ROW = "{:>5}{:>9}{:>6}{:>6}{:>11}{:>7}  {}"
-COLUMNS = ("kill", "after s", "201", "409", "no answer", "back s", "faults")
+COLUMNS = ("kill", "after", "201", "409", "no answer", "back s", "faults")
 
 
 def main() -> int:
@@ -35,7 +35,7 @@ def main() -> int:
             statuses = Counter(one.status for one in death.storm.attempts)
             counts = (statuses[201], statuses[409], statuses[0])
             told = death.faults or "none"
-            row = (number, f"{death.after:.2f}", *counts, f"{death.back_after:.1f}", told)
+            row = (number, death.after, *counts, f"{death.back_after:.1f}", told)
             print(ROW.format(*row), flush=True)
             faults += bool(death.faults)
         whole = settled(opened, storms)

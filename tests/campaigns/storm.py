@@ -44,7 +44,9 @@ def _round(opened: Site, options: argparse.Namespace, number: int) -> bool:
     """Run one round, without PUTs or with; tell whether anything was wrong."""
     dice = random.Random(options.seed * 1000 + number)
     puts = options.puts * (number % 2)
-    storm = plan(opened, dice, visitors=options.visitors, puts=puts, round_=number)
+    # Events take away much of the room: where there are some, there is more of it.
+    starts = 32 if puts else 9
+    storm = plan(opened, dice, visitors=options.visitors, puts=puts, round_=number, starts=starts)
     asyncio.run(blow(opened, storm, dice, spread=2.0 if puts else 0.0))
     verdict = asyncio.run(judge(opened, storm, node=number % len(opened.nodes)))
     taken = sum(one.status == 409 for one in storm.attempts)

@@ -27,5 +27,6 @@ def test_sixty_at_once(engine: str, tmp_path: Path, request: pytest.FixtureReque
 
             assert verdict.faults == {}, storm.answers
             assert verdict.unfinished == 0
-            assert verdict.confirmed == len(storm.won) > 0
+            assert verdict.confirmed == len(storm.won)
+            assert storm.won or puts, "without events somebody gets each time"
             assert {put.status for put in storm.puts} <= {201, 204}
