@@ -6,6 +6,8 @@ import re
 from dataclasses import replace
 from datetime import datetime
 
+import pytest
+
 from gateway.model.booking import BookingState
 from gateway.model.page import (
     PageState,
@@ -220,3 +222,53 @@ async def test_spellings_of_an_address_lead_to_one(visitor):
         answer = await visitor.open(path, follow=False)
         assert answer.status == 308
         assert answer.headers["Location"].startswith(ADDRESS)
+
+
+async def test_a_visitor_who_wishes_it_is_remembered(desk, visitor):
+    """Name and address, in this browser alone, until "Not you?" is pressed (S36)."""
+    await send(visitor, await to_details(visitor), remember="on")
+    known = await to_details(visitor)
+    async with desk.browser() as stranger:
+        unknown = await to_details(stranger)
+    [forms] = [[form for form in known.forms if ("forget", "yes") in form.buttons]]
+    gone = await visitor.send(forms[0], ("forget", "yes"))
+    later = await to_details(visitor)
+
+    def filled(shown):
+        form = shown.forms[-1]
+        return form.value("name"), form.value("email"), form.value("remember")
+
+    assert filled(known) == ("Vera", "vera@example.net", "on")
+    assert filled(unknown) == filled(gone) == filled(later) == ("", "", None)
+    assert "start=" in str(gone.url)
+    assert known.headers["Cache-Control"] == "no-store"
+
+
+async def test_nobody_is_remembered_unasked(visitor):
+    """Without the tick nothing is kept; taking it away forgets at once."""
+    await booked(visitor)
+    assert "calgate_visitor" not in str(list(visitor.session.cookie_jar))
+    await send(visitor, await to_details(visitor), remember="on")
+    form = (await to_details(visitor)).forms[-1]
+    form.fields = [pair for pair in form.fields if pair[0] != "remember"]
+    await visitor.send(form, **{"answers.topic": "x"})
+
+    assert (await to_details(visitor)).forms[-1].value("name") == ""
+
+
+@pytest.mark.parametrize("cookie", ["x", "AAAA", "A" * 3000, "\u00e9"])
+async def test_a_strange_cookie_fills_in_nothing(visitor, cookie):
+    """What we did not seal is not shown, least of all as an error."""
+    visitor.session.headers["Cookie"] = f"calgate_visitor={cookie}"
+    shown = await to_details(visitor)
+
+    assert (shown.status, shown.forms[-1].value("name")) == (200, "")
+
+
+async def test_the_cookie_says_nothing_to_others(visitor):
+    """It is sealed, out of reach of scripts, and only sent to booking pages."""
+    await send(visitor, await to_details(visitor), remember="on")
+    (cookie,) = [one for one in visitor.session.cookie_jar if one.key == "calgate_visitor"]
+
+    assert "vera" not in cookie.value.lower()
+    assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Lax", "/meetings")

@@ -25,6 +25,7 @@ class Details:
     email: str = ""
     guests: str = ""
     answers: Mapping[str, str] = field(default_factory=dict)
+    remember: bool = False
     key: str
 
     @classmethod
@@ -44,6 +45,7 @@ class Details:
                 for name in form
                 if name.startswith(ANSWER)
             },
+            remember="remember" in form,
             key=form.text("key") or new_secret(),
         )
 
@@ -82,6 +84,7 @@ def details_page(
         "booking/details.html",
         {
             "details": details,
+            "known": details.remember and status == HTTPStatus.OK,
             "offline": visit.view.is_offline,
             "day": choice.zone.to_local(choice.start).date(),
             "errors": errors or {},

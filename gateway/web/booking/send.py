@@ -17,6 +17,7 @@ from gateway.errors import (
 from gateway.services.booking_request import BookingRequest
 from gateway.services.tokens import new_secret
 from gateway.web.booking.details import Details, details_page
+from gateway.web.booking.remembered import remember
 from gateway.web.booking.shown import Visit
 from gateway.web.booking.times import times_page
 from gateway.web.forms import Form
@@ -45,7 +46,19 @@ async def send(visit: Visit, form: Form) -> web.StreamResponse:
     except REFUSALS as error:
         return _refused(visit, details, error)
     # The path alone: whoever came by another of our hosts stays there.
-    raise web.HTTPSeeOther(urlsplit(bookings.manage_url(booking)).path)
+    booked = web.HTTPSeeOther(urlsplit(bookings.manage_url(booking)).path)
+    remember(booked, visit.services, details)
+    raise booked
+
+
+def forget(visit: Visit) -> web.Response:
+    """Forget who booked before in this browser, and show the form empty ("Not you?")."""
+    answer = web.Response(
+        status=HTTPStatus.SEE_OTHER,
+        headers={hdrs.LOCATION: f"{visit.request.path}{visit.choice.query()}"},
+    )
+    remember(answer, visit.services, Details.empty())
+    return answer
 
 
 def _refused(visit: Visit, details: Details, error: CalgateError) -> web.Response:

@@ -5,8 +5,9 @@ from aiohttp import web
 from gateway.services.pages import PageView
 from gateway.services.registry import Services
 from gateway.web.booking.choice import read_choice
-from gateway.web.booking.details import Details, details_page, is_offered
-from gateway.web.booking.send import send, tell
+from gateway.web.booking.details import details_page, is_offered
+from gateway.web.booking.remembered import remembered
+from gateway.web.booking.send import forget, send, tell
 from gateway.web.booking.shown import Visit
 from gateway.web.booking.times import times_page
 from gateway.web.forms import read_form
@@ -26,7 +27,7 @@ def visit_routes(services: Services) -> list[web.RouteDef]:
         if choice.start is None:
             return await times_page(visit)
         if await is_offered(visit, choice.start):
-            return details_page(visit, Details.empty())
+            return details_page(visit, remembered(request, services))
         told = translate(request[LOCALE], "That time is not offered any more. Choose another one.")
         return await times_page(visit, told=told)
 
@@ -35,6 +36,8 @@ def visit_routes(services: Services) -> list[web.RouteDef]:
         form = await read_form(request)
         choice = read_choice(form, view.page)
         visit = Visit(request=request, services=services, view=view, choice=choice)
+        if "forget" in form:
+            return forget(visit)
         return await (tell(visit) if "tell" in form else send(visit, form))
 
     paths = [path + end for path in PATHS for end in ("", "/")]
