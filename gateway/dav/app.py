@@ -10,6 +10,7 @@ from aiohttp import web
 
 from gateway.dav import answers, tree
 from gateway.dav.context import Context
+from gateway.dav.listings import Listings
 from gateway.dav.methods.acl import acl
 from gateway.dav.methods.copymove import copy, move
 from gateway.dav.methods.delete import delete
@@ -46,10 +47,11 @@ Report = Callable[[Context, Element], Awaitable[web.StreamResponse]]
 
 def routes(services: Services, remote: Remote) -> list[web.RouteDef]:
     """Return the routes below `/dav` and the well-known address."""
+    listings = Listings()
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
-            return await _answer(request, services, remote(request))
+            return await _answer(request, services, listings, remote(request))
         except (CalgateError, answers.FailureError, web.HTTPException) as error:
             return answers.answer_to(error)
 
@@ -68,7 +70,9 @@ async def _well_known(_request: web.Request) -> web.StreamResponse:
     )
 
 
-async def _answer(request: web.Request, services: Services, remote: str) -> web.StreamResponse:
+async def _answer(
+    request: web.Request, services: Services, listings: Listings, remote: str
+) -> web.StreamResponse:
     if request.method == "OPTIONS":
         # Before the sign-in, and the same for every path: it tells of the server, not of what is.
         return options(METHODS)
@@ -83,6 +87,7 @@ async def _answer(request: web.Request, services: Services, remote: str) -> web.
             owner=owner,
             target=tree.read_path(request.rel_url.raw_path),
             prefer=read_preferences(request.headers),
+            listings=listings,
         )
     )
 

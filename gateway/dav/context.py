@@ -21,6 +21,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.dav import tree
 from gateway.dav.answers import HEADERS, fail
+from gateway.dav.listings import Listings
 from gateway.dav.preferences import Preferences
 from gateway.dav.tree import CalendarResource, Kind, Resource, Target
 from gateway.dav.wire import multistatus, xml
@@ -53,6 +54,7 @@ class Context:
     owner: Owner
     target: Target
     prefer: Preferences
+    listings: Listings
 
     @property
     def store(self) -> Store:

@@ -393,3 +393,18 @@ async def test_names_of_calendars(dav: DavClient, name: str) -> None:
 
 
 KEPT = {"", "inbox", "outbox", "merged"}
+
+
+async def test_a_listing_follows_every_change(dav: DavClient, work: str) -> None:
+    """A calendar's listing, asked again and again, is always what is there."""
+    seen = []
+    for number in range(3):
+        put = await dav.put(f"{work}a.ics", an_event(summary=str(number)))
+        for _ in range(2):
+            answer = await dav.propfind(work, "D:getetag", depth="1")
+            seen.append(answer.prop("D:getetag", f"{work}a.ics") == put.headers["ETag"])
+    await dav.request("DELETE", f"{work}a.ics")
+    await dav.put(f"{work}b.ics", an_event())
+
+    assert seen == [True] * 6
+    assert (await dav.propfind(work, "D:getetag", depth="1")).hrefs() == [work, f"{work}b.ics"]
