@@ -14,9 +14,11 @@ from hashlib import sha256
 import structlog
 
 from gateway.errors import CalgateError
+from gateway.freebusy import vfreebusy
 from gateway.freebusy.blocking import blocking_periods
 from gateway.freebusy.busytime import BusyPeriod, BusyType, coalesce, stored_periods
-from gateway.model.collection import Collection, ObjectRecord
+from gateway.model.collection import BusyRules, Collection, ObjectRecord
+from gateway.model.principal import Owner
 from gateway.model.recurrence import ObjectTimes
 from gateway.model.timerange import TimeRange
 from gateway.ports import Clock, Store, Transaction
@@ -25,6 +27,10 @@ from gateway.services.index import times_of, zone_key, zone_of
 MAX_PERIODS = 100_000
 """How many occurrences one answer computes at most."""
 CACHED = 1000
+REMEMBERED = 200
+"""How many answers are kept."""
+MANY = 5_000
+"""Periods from which writing them leaves the event loop; such an answer is not kept."""
 
 
 class FreeBusyService:
@@ -34,6 +40,7 @@ class FreeBusyService:
         self._store = store
         self._clock = clock
         self._compiled: OrderedDict[_Key, ObjectTimes] = OrderedDict()
+        self._told: OrderedDict[_State, bytes] = OrderedDict()
         self._log = structlog.get_logger("gateway.freebusy")
 
     async def selected(self, owner_id: int, *, tx: Transaction | None = None) -> list[Collection]:
@@ -56,6 +63,39 @@ class FreeBusyService:
             return next(iter(by_collection.values()))
         everything = [period for periods in by_collection.values() for period in periods]
         return coalesce(everything, window)
+
+    async def told(
+        self,
+        owner: Owner,
+        collections: Sequence[Collection],
+        window: TimeRange,
+        *,
+        tx: Transaction,
+    ) -> bytes:
+        """Return an owner's busy time as a VFREEBUSY.
+
+        What was told is told again, unread, while nothing has changed that it rests on; the
+        calendars must be as this transaction reads them.
+        """
+        state = _State(
+            owner=(owner.id, owner.email),
+            calendars=tuple(
+                (one.public_id, one.revision, one.rules, *zone_key(one)) for one in collections
+            ),
+            window=window,
+        )
+        known = self._told.get(state)
+        if known is not None:
+            self._told.move_to_end(state)
+            return known
+        periods = await self.busy(collections, window, tx=tx)
+        now = self._clock.now()
+        if len(periods) > MANY:
+            return await asyncio.to_thread(vfreebusy.render, periods, window, now=now)
+        told = self._told[state] = vfreebusy.render(periods, window, now=now)
+        while len(self._told) > REMEMBERED:
+            self._told.popitem(last=False)
+        return told
 
     async def busy_by_collection(
         self,
@@ -108,6 +148,15 @@ class FreeBusyService:
         if computed.cut:
             self._log.warning("freebusy.bounded", objects=len(records), window=window.seconds)
         return computed.periods
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _State:
+    """Everything that an answer depends on; revisions and identities are never given again."""
+
+    owner: tuple[int, str]
+    calendars: tuple[tuple[str, int, BusyRules, str, str], ...]
+    window: TimeRange
 
 
 @dataclass(frozen=True, slots=True)

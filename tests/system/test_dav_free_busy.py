@@ -277,3 +277,26 @@ async def test_times_are_never_those_of_another_calendar(dav: DavClient, work: s
 
     assert before == ["BUSY 20400101T090000Z/20400101T100000Z"]
     assert periods(await ask(dav, other, *day)) == ["BUSY 20400101T150000Z/20400101T160000Z"]
+
+
+async def test_an_answer_is_kept_until_something_changes(dav: DavClient, work: str) -> None:
+    """The same question has the same bytes; an object, a rule of time or a selection ends that."""
+    morning = "BUSY 20261201T090000Z/20261201T100000Z"
+    day = an_event("day", start=";VALUE=DATE:20261203")
+    await put_all(dav, work, event("0900", "1000"))
+    first, again = await ask(dav, work), await ask(dav, work)
+    await dav.put(f"{work}day.ics", day)
+    amsterdam = periods(await ask(dav, work))
+    zone = "<C:calendar-timezone-id>America/New_York</C:calendar-timezone-id>"
+    await dav.proppatch(work, f"<D:set><D:prop>{zone}</D:prop></D:set>")
+    new_york = periods(await ask(dav, work))
+    merged = periods(await ask(dav, dav.home))
+    hidden = "<C:schedule-calendar-transp><C:transparent/></C:schedule-calendar-transp>"
+    await dav.proppatch(work, f"<D:set><D:prop>{hidden}</D:prop></D:set>")
+
+    assert first.data == again.data
+    assert amsterdam == [morning, "BUSY 20261202T230000Z/20261203T230000Z"]
+    assert new_york == merged == [morning, "BUSY 20261203T050000Z/20261204T050000Z"]
+    assert periods(await ask(dav, dav.home)) == []
+    await dav.request("DELETE", f"{work}day.ics")
+    assert periods(await ask(dav, work)) == [morning]

@@ -4,8 +4,6 @@ On a calendar for that calendar; on the home set and on `merged/` for all select
 The answer is text/calendar with status 200, never a multistatus.
 """
 
-import asyncio
-
 from aiohttp import web
 
 from gateway.dav import tree
@@ -15,10 +13,6 @@ from gateway.dav.reports.scope import assert_answers
 from gateway.dav.tree import CalendarResource
 from gateway.dav.wire.report_requests import FREE_BUSY_QUERY, read_free_busy_query
 from gateway.dav.wire.xml import Element
-from gateway.freebusy import vfreebusy
-
-MANY = 5_000
-"""Periods from which writing them leaves the event loop."""
 
 
 async def free_busy_query(context: Context, body: Element) -> web.StreamResponse:
@@ -33,10 +27,5 @@ async def free_busy_query(context: Context, body: Element) -> web.StreamResponse
             collections = [resource.collection]
         else:
             collections = await freebusy.selected(context.owner.id, tx=tx)
-        periods = await freebusy.busy(collections, window, tx=tx)
-    now = context.services.clock.now()
-    if len(periods) > MANY:
-        told = await asyncio.to_thread(vfreebusy.render, periods, window, now=now)
-    else:
-        told = vfreebusy.render(periods, window, now=now)
+        told = await freebusy.told(context.owner, collections, window, tx=tx)
     return web.Response(body=told, content_type="text/calendar", charset="utf-8", headers=HEADERS)
