@@ -40,6 +40,7 @@ from gateway.services.sync_plan import (
     Verdict,
     judge,
     plan,
+    replacing_twins,
 )
 
 LEASE_SECONDS = 10 * MINUTE
@@ -227,13 +228,15 @@ class SyncService:
         prepared: dict[str, Prepared] = {}
         if not last.unchanged:
             async with self._store.read() as tx:
-                stored = {
-                    record.name: record.etag.strip('"')
-                    for record in await tx.objects.headers(collection.id)
-                }
-            made = plan(staging, stored)
+                stored = await tx.objects.headers(collection.id)
+            made = plan(staging, {record.name: record.etag.strip('"') for record in stored})
             prepared, notes = await asyncio.to_thread(_prepare_all, made, collection)
             staging.notes += notes
+            made = replacing_twins(
+                made,
+                {record.name: record.uid for record in stored},
+                {name: item.uid for name, item in prepared.items()},
+            )
         try:
             await self._apply(
                 collection,
@@ -363,13 +366,20 @@ async def _check_lease(tx: Transaction, lease: Lease) -> None:
 def _prepare_all(made: Plan, collection: Collection) -> tuple[dict[str, Prepared], list[str]]:
     """Read and compile what is to be written; what cannot be read stays as it was, with a note."""
     prepared: dict[str, Prepared] = {}
+    names: dict[str, str] = {}
     notes: list[str] = []
     for name, item in made.puts.items():
         assert item.data is not None, "a plan puts only what has data"
         try:
-            prepared[name] = prepare(item.data, collection, etag=f'"{item.etag}"', lenient=True)
+            found = prepare(item.data, collection, etag=f'"{item.etag}"', lenient=True)
         except CalgateError as error:
             notes.append(f"An event was left as it was: {error}")
+            continue
+        earlier = names.setdefault(found.uid, name)
+        if earlier != name:
+            del prepared[earlier]
+            names[found.uid] = name
+        prepared[name] = found
     return prepared, notes
 
 

@@ -9,7 +9,7 @@ again first; a grave loss must still be there five minutes later. Until then the
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from gateway.errors import Unavailable
@@ -93,6 +93,17 @@ def plan(staging: Staging, stored: Mapping[str, str]) -> Plan:
         removes=tuple(sorted(gone)),
         changed=tuple(sorted(name for name in puts if name in stored)),
     )
+
+
+def replacing_twins(made: Plan, stored: Mapping[str, str], put: Mapping[str, str]) -> Plan:
+    """Return the plan with every stored object removed whose UID comes under another name.
+
+    `stored` and `put` are UIDs by object name. One UID is one object (RFC 4791 section 4.1), and
+    what a source has just sent is the newer one: an event that was imported twice, or moved.
+    """
+    names = {uid: name for name, uid in stored.items()}
+    twins = {names[uid] for name, uid in put.items() if names.get(uid, name) != name}
+    return replace(made, removes=tuple(sorted({*made.removes, *twins}))) if twins else made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

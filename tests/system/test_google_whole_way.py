@@ -161,6 +161,20 @@ async def test_an_event_upstream_blocks_until_it_is_gone(world: World) -> None:
     assert await world.busy(window) == []
 
 
+async def test_an_event_imported_again_replaces_its_twin(world: World) -> None:
+    """Another id with the same UID in a later read: the newer one counts, and nothing fails."""
+    await world.connect()
+    (ten, start), (eleven, end), (noon, later) = _tomorrow(10), _tomorrow(11), _tomorrow(12)
+    twin = {"iCalUID": "twin@example.org"}
+    world.google.world.put(JANE, {"id": "first", "start": start, "end": end, **twin})
+    await world.tick()
+    world.google.world.put(JANE, {"id": "second", "start": end, "end": later, **twin})
+    await world.tick()
+
+    assert await world.busy(TimeRange(ten, noon)) == [(eleven, noon)]
+    assert await world.is_read()
+
+
 async def _slots(session: aiohttp.ClientSession, page_id: str) -> list[str]:
     first = datetime.now(UTC).date()
     days = {"from": str(first), "to": str(first + timedelta(days=14)), "tz": "UTC"}

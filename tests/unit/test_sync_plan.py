@@ -21,6 +21,7 @@ from gateway.services.sync_plan import (
     judge,
     object_name,
     plan,
+    replacing_twins,
 )
 
 NOW = 1_764_000_000
@@ -171,6 +172,15 @@ def test_a_bookmark_survives_storage(bookmark: Bookmark) -> None:
     assert Bookmark.decode("") == Bookmark()
 
 
+def test_a_uid_under_another_name_replaces_what_had_it() -> None:
+    """The stored object goes, whatever else is removed; the same name under its UID stays."""
+    made = Plan(puts={"b": an_object("b")}, removes=("c",), changed=())
+    plan_with = replacing_twins(made, {"a": "uid", "d": "other"}, {"b": "uid", "d": "other"})
+
+    assert plan_with.removes == ("a", "c")
+    assert replacing_twins(made, {"a": "x"}, {"b": "uid"}) is made
+
+
 class FaultyUpstream(RuleBasedStateMachine):
     """A calendar with one-hour events, read through every fault a source can have.
 
@@ -240,8 +250,9 @@ class FaultyUpstream(RuleBasedStateMachine):
     @rule()
     def repeated_pages_tick(self) -> None:
         """Read the same page twice before the last one."""
-        page = UpstreamPage(objects=self.objects(self.upstream))
-        self.tick([page, page, self.last_page(self.upstream)])
+        shown = {} if self.lying_since is not None else self.upstream
+        page = UpstreamPage(objects=self.objects(shown))
+        self.tick([page, page, self.last_page(shown)])
 
     @precondition(
         lambda self: self.lying_since is None and self.suspicion is None and len(self.copy) > 1
