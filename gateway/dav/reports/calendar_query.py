@@ -22,6 +22,7 @@ from gateway.errors import CalgateError
 from gateway.model.collection import ObjectRecord
 from gateway.model.filter import ALL_TIME
 from gateway.model.matching import Matcher
+from gateway.model.needles import may_match, needles_of
 from gateway.model.objects import read_one
 from gateway.model.timerange import DAY, TimeRange
 from gateway.model.zone import Zone
@@ -42,6 +43,7 @@ async def calendar_query(context: Context, body: Element) -> web.StreamResponse:
         facts = await gather(tx, context.owner, asked.wanted, ())
         responder = Responder(asked.wanted, facts, minimal=context.prefer.minimal)
         search = _Search(asked, Teller(responder, asked.wanted.names, asked.data))
+        search.needles = needles_of(asked.filter)
         async for parent, home, records in _batches(tx, context, search, resource, depth):
             await asyncio.to_thread(search.look, parent, home, records)
             if search.is_full:
@@ -59,6 +61,7 @@ class _Search:
     teller: Teller
     told: list[str] = field(default_factory=list)
     certain: frozenset[int] = frozenset()
+    needles: tuple[bytes, ...] = ()
     is_full: bool = False
 
     @property
@@ -83,6 +86,8 @@ class _Search:
             return False, None
         if wanted.wants_component_only or record.id in self.certain:
             return True, None
+        if not may_match(self.needles, record.data):
+            return False, None
         try:
             found = Matcher(read_one(record.data), home)
             return found.matches(wanted), found
