@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import aiohttp
 
@@ -23,8 +23,9 @@ from tests.exchange_account import exchange_source
 from tests.faulty_proxy import FaultyProxy
 from tests.google_account import google_source
 from tests.graph_account import graph_source
+from tests.served import Served
 
-KINDS = ("ics", "radicale", "xandikos", "google", "graph", "exchange")
+KINDS = ("ics", "radicale", "xandikos", "google", "graph", "exchange", "calgate")
 SIMULATED = {"google": google_source, "graph": graph_source, "exchange": exchange_source}
 NAMED = (
     b'<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><D:displayname>Work</D:displayname>'
@@ -94,11 +95,37 @@ class IcsSource:
         self.server.calendars["work"] = head + b"".join(bodies) + b"END:VCALENDAR\r\n"
 
 
+class OwnGateway:
+    """Another gateway of ours, with Jane and her calendar."""
+
+    name = "calgate"
+    user = "jane@example.org"
+    path = f"/dav/calendars/{user}/work/"
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._served = Served(folder)
+        self.port = self._served.port
+        self.password = ""
+
+    def __enter__(self) -> Self:
+        self._served.prepare()
+        cli = self._served.cli
+        cli("user", "add", self.user, "--password-stdin", stdin="correct horse battery\n")
+        self.password = cli("app-password", "add", self.user, "test").split()[-1]
+        self._served.start()
+        return self
+
+    def stop(self) -> None:
+        """End it."""
+        self._served.stop()
+
+
 @dataclass
 class CaldavSource:
     """An account at a CalDAV server of somebody else, behind a proxy that can fail."""
 
-    peer: Peer
+    peer: Peer | OwnGateway
     proxy: FaultyProxy
     client: GuardedClient
     path: str
@@ -108,7 +135,13 @@ class CaldavSource:
     def options(self) -> dict[str, str]:
         """Return what an owner would type."""
         address = f"{self.proxy.url}{self.path}"
-        return {"url": address, "username": USER, "password": PASSWORD}
+        user, password = self.account
+        return {"url": address, "username": user, "password": password}
+
+    @property
+    def account(self) -> tuple[str, str]:
+        """Return user name and password; a server that knows none is given some."""
+        return self.peer.user or USER, self.peer.password or PASSWORD
 
     async def put(self, uid: str, data: bytes) -> None:
         """Add or replace an event."""
@@ -138,10 +171,12 @@ class CaldavSource:
         )
         return self.opened[-1]
 
-    async def ask(self, method: str, name: str, data: bytes = b"") -> bytes:
+    async def ask(
+        self, method: str, name: str, data: bytes = b"", *, allowed: tuple[int, ...] = ()
+    ) -> bytes:
         """Send a request to the server itself, into its calendar."""
         url = f"http://127.0.0.1:{self.peer.port}{self.path}{name}"
-        headers = {"Authorization": aiohttp.encode_basic_auth(USER, PASSWORD)}
+        headers = {"Authorization": aiohttp.encode_basic_auth(*self.account)}
         if data:
             kind = "text/calendar" if method == "PUT" else "application/xml"
             headers["Content-Type"] = f"{kind}; charset=utf-8"
@@ -149,12 +184,13 @@ class CaldavSource:
             aiohttp.ClientSession() as session,
             session.request(method, url, data=data, headers=headers) as answer,
         ):
-            assert answer.status < 300, (method, url, answer.status, await answer.text())
+            told = (method, url, answer.status, await answer.text())
+            assert answer.status < 300 or answer.status in allowed, told
             return await answer.read()
 
     async def empty(self) -> None:
         """Make the calendar anew, called Work."""
-        await self.ask("DELETE", "")
+        await self.ask("DELETE", "", allowed=(404,))
         await self.ask("MKCALENDAR", "")
         await self.ask("PROPPATCH", "", NAMED)
 
@@ -164,13 +200,17 @@ class Peers:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._running: dict[str, Peer] = {}
+        self._running: dict[str, Peer | OwnGateway] = {}
 
-    def get(self, kind: str) -> Peer:
+    def get(self, kind: str) -> Peer | OwnGateway:
         """Return a running server."""
         if kind not in self._running:
-            made = (Radicale if kind == "radicale" else Xandikos)(self._folder / kind, [])
-            self._running[kind] = made.__enter__()
+            folder = self._folder / kind
+            if kind == "calgate":
+                self._running[kind] = OwnGateway(folder).__enter__()
+            else:
+                peer = (Radicale if kind == "radicale" else Xandikos)(folder, [])
+                self._running[kind] = peer.__enter__()
         return self._running[kind]
 
     def stop(self) -> None:

@@ -292,7 +292,14 @@ class CaldavAdapter:
     def _put(self, url: str, data: bytes, condition: Mapping[str, str]) -> int:
         headers = {"Content-Type": "text/calendar; charset=utf-8", **condition}
         expected = (200, 201, 202, 204, 409, 412)
-        status: int = self._dav.ask("PUT", url, data, headers, expected=expected).status
+        try:
+            status: int = self._dav.ask("PUT", url, data, headers, expected=expected).status
+        except AccessLost:
+            answer = self._dav.transport.last
+            # RFC 4791 section 5.3.2.1: "forbidden", and it means that the UID is in use.
+            if answer is None or b"no-uid-conflict" not in answer.body:
+                raise
+            return HTTPStatus.CONFLICT
         return status
 
     def _etag(self, url: str) -> str:

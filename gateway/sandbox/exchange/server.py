@@ -40,14 +40,16 @@ XML = "text/xml; charset=utf-8"
 class Trouble(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What goes wrong: as with any server, and besides a response code for one operation or all.
 
-    `drops_after` does what was asked and then drops the connection; `only` names the operation
-    that is meant, of all if empty; `back_off` goes with ErrorServerBusy, in milliseconds.
+    `drops_after` does what was asked and then drops the connection, `holds_after` answers so many
+    seconds later; `only` names the operation that is meant, of all if empty; `back_off` goes with
+    ErrorServerBusy, in milliseconds.
     """
 
     code: str = ""
     only: str = ""
     back_off: int = 0
     drops_after: bool = False
+    holds_after: float = 0.0
     cas_error: str = ""
 
 
@@ -179,6 +181,7 @@ class ExchangeServer:
         trouble = self.trouble
         concerns = trouble is not None and trouble.only in {"", asked.operation}
         if trouble is not None and concerns:
+            await asyncio.sleep(trouble.holds_after)
             if trouble.drops_after and request.transport is not None:
                 request.transport.abort()
             if trouble.spoils_the_body:
