@@ -10,6 +10,9 @@ from gateway.errors import CalgateError
 from gateway.services.registry import Services
 from gateway.telemetry import Metrics
 
+FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")
+"""Headers by which proxies say that they pass a request on; names are compared without case."""
+
 
 def routes(services: Services, metrics: Metrics, metrics_for: str) -> list[web.RouteDef]:
     """Return the routes; `metrics_for` is `loopback`, `all` or `none`."""
@@ -45,7 +48,7 @@ def _is_loopback(request: web.Request) -> bool:
 
     A request that was forwarded is therefore never taken for a local one.
     """
-    if {"X-Forwarded-For", "Forwarded", "X-Real-IP"} & set(request.headers):
+    if any(name in request.headers for name in FORWARDED):
         return False
     peer = request.transport.get_extra_info("peername") if request.transport else None
     return peer is not None and ipaddress.ip_address(peer[0].split("%")[0]).is_loopback
