@@ -73,7 +73,8 @@ class BookingService:
         self._outbox = outbox
         self._notices = notices
         self._wait_seconds = wait_seconds
-        self._turn = asyncio.Semaphore(AT_ONCE)
+        # Edges that look up a page in order to book it do that in turn, too.
+        self.turn = asyncio.Semaphore(AT_ONCE)
         self._lines: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._log = structlog.get_logger("gateway.booking")
 
@@ -159,12 +160,12 @@ class BookingService:
         check_key(idempotency_key)
         wanted = checked(page, request)
         try:
-            async with self._turn:
+            async with self.turn:
                 claimed = await self._decide(page, wanted, idempotency_key)
             return await self._settled(claimed)
         except SlotTaken:
             # In turn as well: hundreds that are refused at once must not take every reader.
-            async with self._turn:
+            async with self.turn:
                 raise await self._taken(page, wanted) from None
 
     async def attempted(self, page: SchedulingPage, address: str) -> None:

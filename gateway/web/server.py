@@ -2,7 +2,7 @@
 
 Law: a connection that has not sent a whole request head within HEAD_SECONDS is closed, and so is
 one whose request (its body and its answer included) takes longer than REQUEST_SECONDS. One peer
-address holds at most MAX_WAITING connections that wait for a head.
+address holds at most MAX_WAITING connections that have waited for a head for GRACE_SECONDS.
 """
 
 import asyncio
@@ -18,6 +18,8 @@ from aiohttp.web_protocol import RequestHandler
 HEAD_SECONDS = 12.0
 REQUEST_SECONDS = 55.0
 MAX_WAITING = 50
+GRACE_SECONDS = 5.0
+"""How long a new connection counts for no limit: while we are busy its head may lie here unread."""
 LOOK_SECONDS = 1.0
 BACKLOG = 512
 NAME = "calgate"
@@ -111,7 +113,7 @@ class Server:
                 self._since[handler] = (current, now)
             elif now - since > (HEAD_SECONDS if current is None else REQUEST_SECONDS):
                 transport.abort()
-            elif current is None:
+            elif current is None and now - since > GRACE_SECONDS:
                 peer = transport.get_extra_info("peername")
                 waiting[str(peer[0]) if peer else ""].append((since, handler))
         for idle in waiting.values():

@@ -178,6 +178,7 @@ async def test_one_address_holds_few_waiting_connections(
     """Past the limit those that wait longest are closed; a newer one is still served."""
     monkeypatch.setattr(server, "MAX_WAITING", 3)
     monkeypatch.setattr(server, "HEAD_SECONDS", 600.0)
+    monkeypatch.setattr(server, "GRACE_SECONDS", 0.2)
     found = urlsplit(hurried_desk.url).port
     opened = [await asyncio.open_connection("127.0.0.1", found) for _ in range(8)]
     try:
@@ -186,6 +187,26 @@ async def test_one_address_holds_few_waiting_connections(
         writer.write(request(target="/healthz"))
 
         assert parsed(await reader.read()).status == 200
+    finally:
+        for _, writer in opened:
+            writer.close()
+
+
+async def test_a_burst_of_new_connections_is_served(
+    monkeypatch: pytest.MonkeyPatch, hurried_desk: OwnerDesk
+) -> None:
+    """Connections that only just came are not closed for being many: their heads are on the way."""
+    monkeypatch.setattr(server, "MAX_WAITING", 3)
+    monkeypatch.setattr(server, "HEAD_SECONDS", 600.0)
+    found = urlsplit(hurried_desk.url).port
+    opened = [await asyncio.open_connection("127.0.0.1", found) for _ in range(8)]
+    try:
+        await asyncio.sleep(0.5)  # the watchman, hurried, has looked several times
+        for _, writer in opened:
+            writer.write(request(target="/healthz"))
+        answers = await asyncio.gather(*(reader.read() for reader, _ in opened))
+
+        assert {parsed(answer).status for answer in answers} == {200}
     finally:
         for _, writer in opened:
             writer.close()

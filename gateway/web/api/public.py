@@ -81,7 +81,8 @@ def _duration(call: Call, page: SchedulingPage) -> int:
 
 async def book(call: Call) -> shapes.BookingReceipt:
     """Book a slot, or ask for it where the owner is offline."""
-    view = await call.services.pages.public(call.id)
+    async with call.services.bookings.turn:
+        view = await call.services.pages.public(call.id)
     keys = call.request.headers.getall("Idempotency-Key", [])
     if len(keys) > 1:
         raise Invalid({"Idempotency-Key": "Send one key."})

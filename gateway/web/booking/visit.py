@@ -32,7 +32,8 @@ def visit_routes(services: Services) -> list[web.RouteDef]:
         return await times_page(visit, told=told)
 
     async def receive(request: web.Request) -> web.StreamResponse:
-        view = await _view(request, services)
+        async with services.bookings.turn:
+            view = await _view(request, services)
         form = await read_form(request)
         choice = read_choice(form, view.page)
         visit = Visit(request=request, services=services, view=view, choice=choice)
