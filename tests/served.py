@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-START_SECONDS = 30
+START_SECONDS = 90
 
 
 def free_port() -> int:
