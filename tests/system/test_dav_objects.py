@@ -312,6 +312,29 @@ async def test_overwrite_f(dav: DavClient, work: str) -> None:
     assert (await dav.request("GET", f"{work}a.ics")).status == 200
 
 
+@pytest.mark.parametrize("method", ["COPY", "MOVE"])
+async def test_overwriting_keeps_the_uid(dav: DavClient, work: str, method: str) -> None:
+    """An object is not overwritten by one with another UID, in whichever calendar it is."""
+    other = await dav.mkcalendar("other")
+    await dav.put(f"{work}a.ics", an_event("a"))
+    await dav.put(f"{other}b.ics", an_event("b"))
+    answer = await dav.request(method, f"{work}a.ics", destination=f"{other}b.ics")
+
+    assert (answer.status, answer.condition()) == (403, "C:no-uid-conflict")
+    assert (await dav.request("GET", f"{other}b.ics")).data == an_event("b")
+    assert (await dav.request("GET", f"{work}a.ics")).data == an_event("a")
+
+
+async def test_nothing_has_the_name_of_add_member(dav: DavClient, work: str) -> None:
+    """The address that takes new members is no object: nothing is put, copied or moved there."""
+    await dav.put(f"{work}a.ics", an_event())
+    put = await dav.put(f"{work};add-member", an_event("b"))
+    move = await dav.request("MOVE", f"{work}a.ics", destination=f"{work};add-member")
+
+    assert (put.status, move.status) == (404, 403)
+    assert (await dav.propfind(work, "D:getetag", depth="1")).hrefs() == [work, f"{work}a.ics"]
+
+
 async def test_add_member(dav: DavClient, work: str) -> None:
     """POST to the advertised address stores an object under a new name (RFC 5995)."""
     address = (await dav.propfind(work, "D:add-member")).prop("D:add-member")
