@@ -98,6 +98,26 @@ async def test_a_change_between_two_parts_is_not_lost(dav: DavClient, work: str)
     assert rest.statuses() == {f"{work}b.ics": 404}
 
 
+async def test_many_changes_are_told_whole(
+    dav: DavClient, desk: OwnerDesk, work: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer is read part by part: at the seams nothing is lost, told twice or told as gone."""
+    monkeypatch.setattr("gateway.dav.reports.sync_collection.BATCH", 3)
+    for name in "defghi":
+        await dav.put(f"{work}{name}.ics", an_event(name))
+    await dav.request("DELETE", f"{work}e.ics")
+    first = await sync(dav, work)
+    for name in "abcd":
+        await dav.request("DELETE", f"{work}{name}.ics")
+    cut = await sync(dav, work, token_of(first), limit="3")
+    rest = await sync(dav, work, token_of(cut))
+
+    assert names(first) == [f"{name}.ics" for name in "abcdfghi"]
+    assert first.statuses() == {}
+    assert list(cut.statuses().values()) == [404, 404, 404, 507]
+    assert rest.statuses() == {f"{work}d.ics": 404}
+
+
 @pytest.mark.parametrize("level", ["1", "infinite", ""])
 async def test_levels_are_alike(dav: DavClient, work: str, level: str) -> None:
     """A calendar has no collections in it; an older client sends no level, any Depth."""

@@ -13,7 +13,7 @@ from gateway.dav import tree
 from gateway.dav.context import Context
 from gateway.dav.properties.respond import Responder, gather
 from gateway.dav.reports.scope import assert_answers, calendars_in
-from gateway.dav.reports.telling import BATCH, Teller, missing, too_many
+from gateway.dav.reports.telling import BATCH, Teller, give_way, missing, too_many
 from gateway.dav.tree import CalendarResource, Kind, ObjectResource, Target
 from gateway.dav.wire.report_requests import CALENDAR_MULTIGET, read_calendar_multiget
 from gateway.dav.wire.xml import Element
@@ -104,6 +104,7 @@ class _Work:
         homes = {name: zone_of(one.collection) for name, one in self.parents.items()}
         told = []
         for href, target in named:
+            give_way()
             record = None if target is None else records.get((target.calendar, target.name))
             if target is None or record is None:
                 told.append(missing(href).xml())

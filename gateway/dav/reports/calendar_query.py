@@ -14,7 +14,14 @@ from gateway.dav import tree
 from gateway.dav.context import Context, Depth
 from gateway.dav.properties.respond import Responder, gather
 from gateway.dav.reports.scope import assert_answers, calendars_in
-from gateway.dav.reports.telling import BATCH, MAX_OBJECTS, Teller, too_many, truncated
+from gateway.dav.reports.telling import (
+    BATCH,
+    MAX_OBJECTS,
+    Teller,
+    give_way,
+    too_many,
+    truncated,
+)
 from gateway.dav.tree import CalendarResource, Kind, ObjectResource, Resource, object_resource
 from gateway.dav.wire.report_requests import CALENDAR_QUERY, CalendarQuery, read_calendar_query
 from gateway.dav.wire.xml import Element
@@ -72,6 +79,7 @@ class _Search:
     def look(self, parent: CalendarResource, home: Zone, records: Sequence[ObjectRecord]) -> None:
         """Hold objects against the filter, tell those that match."""
         for record in records:
+            give_way()
             matched, found = self._matches(record, home)
             if not matched:
                 continue

@@ -49,11 +49,8 @@ async def sync_collection(context: Context, body: Element) -> web.StreamResponse
         work = await _work(tx, context, asked)
         if work.needs_data:
             most = min(most, MAX_TOLD)
-        changes = await tx.objects.changes(resource.collection.id, since, limit=most + 1)
-        told = await work.tell(tx, resource, changes[:most])
-    revision = None
-    if len(told) < len(changes):
-        revision = changes[len(told) - 1].revision
+        told, revision = await work.tell_all(tx, resource, since, most)
+    if revision is not None:
         told.append(truncated(resource.href).xml())
     return context.multistatus(told, sync_token=sync_token(resource.collection, revision))
 
@@ -66,21 +63,36 @@ class _Work:
         self._only_etags = asked.wanted.names == (_GETETAG,) and not asked.wanted.all
         self.needs_data = self._teller.needs_data
 
-    async def tell(
+    async def tell_all(
+        self, tx: Transaction, parent: CalendarResource, since: int, most: int
+    ) -> tuple[list[str], int | None]:
+        """Return the responses in order, and the revision they end at if they were cut off.
+
+        They are read part by part, so that no part holds up the loop.
+        """
+        told: list[str] = []
+        reached = since
+        while found := await tx.objects.changes(parent.collection.id, reached, limit=BATCH):
+            if len(told) == most:
+                return told, reached
+            part = found[: most - len(told)]
+            # What a first synchronisation never told of is not told as gone either.
+            kept = [one for one in part if since or one.etag is not None]
+            done = await self._part(tx, parent, kept)
+            told += done
+            if len(done) < len(kept):
+                return told, kept[len(done) - 1].revision
+            reached = part[-1].revision
+            if len(part) == len(found) < BATCH:
+                break
+        return told, None
+
+    async def _part(
         self, tx: Transaction, parent: CalendarResource, changes: Sequence[ObjectChange]
     ) -> list[str]:
-        """Return the responses in the order of the changes, fewer where they get too large."""
         if self._only_etags:
-            if len(changes) <= BATCH:
-                return [_brief(parent, change) for change in changes]
-            return await asyncio.to_thread(lambda: [_brief(parent, one) for one in changes])
-        told: list[str] = []
-        for start in range(0, len(changes), BATCH):
-            batch = changes[start : start + BATCH]
-            told += await self._batch(tx, parent, batch)
-            if self._teller.size > FULL:
-                break
-        return told
+            return [_brief(parent, change) for change in changes]
+        return await self._batch(tx, parent, changes)
 
     async def _batch(
         self, tx: Transaction, parent: CalendarResource, changes: Sequence[ObjectChange]

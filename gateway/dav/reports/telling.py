@@ -4,6 +4,8 @@ Law: an answer has a bound; what does not fit is refused (number-of-matches-with
 cut off in silence, because a client would take what is missing for deleted.
 """
 
+import time
+
 from gateway.dav.properties.respond import Responder
 from gateway.dav.tree import ObjectResource
 from gateway.dav.wire.calendar_data import CALENDAR_DATA
@@ -16,7 +18,7 @@ from gateway.model.objects import read_one
 from gateway.model.retrieval import retrieve
 from gateway.model.zone import Zone
 
-MAX_ANSWER = 16 * 1024 * 1024
+MAX_ANSWER = 10 * 1024 * 1024
 """Characters of one answer."""
 MAX_OBJECTS = 50_000
 """Objects one answer looks at or tells."""
@@ -59,6 +61,11 @@ class Teller:
             # Stored once, unreadable now: its owner gets it as it is.
             return stored.decode("utf-8", "replace")
         return retrieve(known.obj, times, self._data, home, self._room)
+
+
+def give_way() -> None:
+    """Let the event loop have its turn; a thread that computes would keep it waiting."""
+    time.sleep(0)
 
 
 def too_many(sentence: str) -> Refused:
