@@ -93,7 +93,9 @@ class TokenEndpoint:
             return _refused(401, "invalid_client")
         if fields.get("grant_type") == "refresh_token":
             return self._refreshed(fields)
-        return self._exchanged(fields)
+        is_google = request.path == "/token"
+        issuer = "https://accounts.google.com" if is_google else f"{self.url()}/tenant-1/v2.0"
+        return self._exchanged(fields, issuer)
 
     def _refreshed(self, fields: dict[str, str]) -> web.Response:
         subject = self.refresh_tokens.get(fields.get("refresh_token", ""))
@@ -105,7 +107,7 @@ class TokenEndpoint:
             told["refresh_token"] = self.hand_out(f"refresh-{self._made}", subject)
         return web.json_response(told)
 
-    def _exchanged(self, fields: dict[str, str]) -> web.Response:
+    def _exchanged(self, fields: dict[str, str], issuer: str) -> web.Response:
         code = self.codes.pop(fields.get("code", ""), None)
         if (
             code is None
@@ -114,7 +116,7 @@ class TokenEndpoint:
         ):
             return _refused(400, "invalid_grant")
         claims = {
-            "iss": "https://accounts.google.com",
+            "iss": issuer,
             "aud": CLIENT,
             "exp": self.now + 3600,
             "nonce": code.nonce,

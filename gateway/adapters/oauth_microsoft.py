@@ -69,8 +69,10 @@ class MicrosoftConsent:
         )
         claims = self._endpoint.claims(told, nonce)
         # An object id is unique within its tenant only, and both stay for good.
-        subject = f"{text_of(claims, 'tid')}.{text_of(claims, 'oid', 'sub')}"
-        if subject.startswith(".") or subject.endswith("."):
+        tenant, person = text_of(claims, "tid"), text_of(claims, "oid", "sub")
+        subject = f"{tenant}.{person}"
+        issuer = f"{self.origin}/{tenant}/v2.0"
+        if not (tenant and person and text_of(claims, "iss") == issuer):
             raise Unavailable("Microsoft did not say who signed in.")
         email = text_of(claims, "preferred_username", "email", "upn") or subject
         asked = frozenset(self._endpoint.registration.scopes)

@@ -354,6 +354,16 @@ async def test_an_identity_that_is_not_for_us_is_refused(screen: Screen, claims:
     assert await screen.connections() == []
 
 
+@pytest.mark.parametrize(
+    "claims",
+    [{"iss": "https://login.microsoftonline.com/other/v2.0"}, {"tid": ""}, {"oid": 1, "sub": ""}],
+)
+async def test_a_microsoft_identity_names_its_tenant(screen: Screen, claims: Any) -> None:
+    """The issuer is the tenant that the account is of; without both there is no identity."""
+    with pytest.raises(ConsentFailed, match="did not say who signed in"):
+        await screen.connect("microsoft", claims=claims)
+
+
 async def test_a_clock_five_minutes_off_is_borne(screen: Screen) -> None:
     """An id token that ended four minutes ago by our clock is taken."""
     await screen.connect(claims={"exp": screen.desk.clock.now() - 240})
