@@ -8,16 +8,19 @@ from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 import click
+import msgspec
 
 from gateway.bootstrap import Gateway, new_key, open_gateway
 from gateway.cli.context import fail
-from gateway.config import Config, Security
+from gateway.config import Config, Google, Microsoft, Providers, Security
 from gateway.errors import CalgateError
 from gateway.model.feed import Visibility
-from gateway.model.principal import CredentialKind, Owner
-from gateway.model.timerange import to_datetime
+from gateway.model.principal import CredentialKind, Owner, Session
+from gateway.model.timerange import HOUR, to_datetime
 from gateway.sandbox import demo_data
+from gateway.sandbox.demo_accounts import DemoAccounts, demo_accounts
 from gateway.sandbox.ics_server import IcsServer
+from gateway.services.consent import Callback
 from gateway.telemetry import configure_logging
 from gateway.web.server import start_server
 
@@ -63,17 +66,57 @@ async def _run(config: Config) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with IcsServer() as club, open_gateway(config) as gateway:
+    async with (
+        IcsServer() as club,
+        demo_accounts() as accounts,
+        open_gateway(_registered(config, accounts)) as gateway,
+    ):
         host, port = config.address
         server = await start_server(gateway.app, host, port)
         try:
             tour = await _fill(gateway, club)
+            await _connect(gateway, accounts)
             await gateway.worker.start()
             click.echo(_told(config.public_url, tour))
             await stop.wait()
         finally:
             await gateway.worker.stop()
             await server.stop()
+
+
+def _registered(config: Config, accounts: DemoAccounts) -> Config:
+    """Return the configuration with this gateway registered at the simulated providers."""
+    google, microsoft = accounts.google, accounts.microsoft
+    client = {"client_id": "sandbox", "client_secret": "secret"}
+    providers = Providers(
+        google=Google(
+            api_url=google.url,
+            auth_url=f"{google.url}/o/oauth2/v2/auth",
+            token_url=f"{google.url}/token",
+            revoke_url=f"{google.url}/revoke",
+            **client,
+        ),
+        microsoft=Microsoft(authority=microsoft.authority, graph_url=microsoft.graph_url, **client),
+    )
+    return msgspec.structs.replace(config, providers=providers)
+
+
+async def _connect(gateway: Gateway, accounts: DemoAccounts) -> None:
+    """Connect both accounts as their owner would, over their consent pages."""
+    services = gateway.services
+    now = to_datetime(services.clock.now())
+    accounts.fill(now.astimezone(ZoneInfo(demo_data.ZONE)).date())
+    async with services.store.read() as tx:
+        owner = await tx.owners.by_email(EMAIL)
+    assert owner is not None, "the demo has made its owner"
+    session = Session(
+        digest="demo", owner_id=owner.id, csrf="", expires_at=services.clock.now() + HOUR
+    )
+    for provider in services.consent.offered:
+        url = await services.consent.begin(owner, session, provider, acceptance="demo")
+        answer = await accounts.allow(url)
+        told = Callback(state=answer["state"], code=answer["code"])
+        await services.consent.finish(owner, session, provider, told)
 
 
 async def _fill(gateway: Gateway, club: IcsServer) -> Tour:
