@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import multiprocessing
 import time
+from collections.abc import Callable
 
 from tests.google_account import google_source
 from tests.google_interleavings import Tally, run
@@ -29,9 +30,9 @@ def _worker(seeds: range) -> Tally:
     return asyncio.run(_play(seeds))
 
 
-def main() -> int:
+def main(name: str = "google_writes", worker: Callable[[range], Tally] = _worker) -> int:
     """Run the seeds; fail when one of them lost, doubled or left anything."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"python -m tests.campaigns.{name}")
     parser.add_argument("--seeds", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int)
@@ -45,15 +46,15 @@ def main() -> int:
     ]
     started, total = time.monotonic(), Tally()
     with multiprocessing.get_context("spawn").Pool(min(told.workers, len(shares))) as pool:
-        for tally in pool.imap_unordered(_worker, shares):
-            for name in ("runs", "steps", "tries", "crashes"):
-                setattr(total, name, getattr(total, name) + getattr(tally, name))
-            for name in ("duplicates", "lost", "orphans", "misplaced"):
-                getattr(total, name).extend(getattr(tally, name))
+        for tally in pool.imap_unordered(worker, shares):
+            for count_name in ("runs", "steps", "tries", "crashes"):
+                setattr(total, count_name, getattr(total, count_name) + getattr(tally, count_name))
+            for list_name in ("duplicates", "lost", "orphans", "misplaced"):
+                getattr(total, list_name).extend(getattr(tally, list_name))
             print(f"{total.line()}  ({time.monotonic() - started:.0f} s)", flush=True)
     broken = {*total.duplicates, *total.lost, *total.orphans, *total.misplaced}
     for seed in sorted(broken):
-        print(f"repeat: python -m tests.campaigns.google_writes --seed {seed}")
+        print(f"repeat: python -m tests.campaigns.{name} --seed {seed}")
     print(total.line())
     return 0 if total.is_clean else 1
 

@@ -18,8 +18,6 @@ from typing import Any, Self
 from aiohttp import web
 
 from gateway.sandbox.google.faults import (
-    CANARY,
-    LOGIN_PAGE,
     Fault,
     Faults,
     abort,
@@ -28,6 +26,7 @@ from gateway.sandbox.google.faults import (
     send,
 )
 from gateway.sandbox.microsoft import calendars, events, writes
+from gateway.sandbox.microsoft.answers import applied, planned, spoiled, told
 from gateway.sandbox.microsoft.call import Call, GraphError, Json, preferences
 from gateway.sandbox.microsoft.delta import delta
 from gateway.sandbox.microsoft.login import Login, Refusal
@@ -40,17 +39,6 @@ READS = ("Calendars.Read", "Calendars.ReadWrite", "Calendars.Read.Shared")
 WRITES = ("Calendars.ReadWrite",)
 AT_ONCE = 4
 """How many calls one mailbox takes at a time."""
-CODES = {
-    400: "ErrorInvalidRequest",
-    401: "InvalidAuthenticationToken",
-    403: "ErrorAccessDenied",
-    404: "ErrorItemNotFound",
-    409: "ErrorDuplicateTransactionId",
-    410: "SyncStateNotFound",
-    412: "ErrorIrresolvableConflict",
-    429: "ApplicationThrottled",
-    503: "ServiceUnavailable",
-}
 CALENDAR, EVENT = "/me/calendars/{calendarId}", "/me/events/{eventId}"
 
 
@@ -75,6 +63,8 @@ class MicrosoftServer:
     port: int = 0
     tls: ssl.SSLContext | None = None
     faults: Faults = field(default_factory=Faults)
+    listeners: list[Callable[[str, str], None]] = field(default_factory=list)
+    """Told of each call, "before" and "after" its effect, with its route."""
 
     def __post_init__(self) -> None:
         self.login = Login(self.world)
@@ -205,7 +195,7 @@ class MicrosoftServer:
             try:
                 if who and most > AT_ONCE:
                     self._write_down(request, route, 429, effect=False)
-                    return _error(GraphError(429, "MailboxConcurrency"), "1")
+                    return told(GraphError(429, "MailboxConcurrency"), "1")
                 return await self._answer(request, route, raw)
             finally:
                 self._under_way[who] -= 1
@@ -213,6 +203,7 @@ class MicrosoftServer:
         return serve
 
     async def _answer(self, request: web.Request, route: Route, raw: bytes) -> web.StreamResponse:
+        self._tell("before", route)
         fault = self.faults.pick(route.name)
         await asyncio.sleep(fault.delay)
         if fault.drop == "before":
@@ -225,20 +216,25 @@ class MicrosoftServer:
             return web.Response()
         if (fault.status or fault.redirect) and not fault.effect:
             self._write_down(request, route, fault.status, effect=False)
-            return _planned(fault)
+            return planned(fault)
         status, answer = await self._run(request, route, raw)
         self._write_down(request, route, status, effect=status < 300)  # noqa: PLR2004 - success
+        self._tell("after", route)
         await asyncio.sleep(fault.delay_after)
         if fault.drop == "after":
             abort(request)
             return web.Response()
         if fault.status:
-            return _planned(fault)
-        body = b"" if status in {202, 204} else encode(_spoiled(fault, answer))
+            return planned(fault)
+        body = b"" if status in {202, 204} else encode(spoiled(fault, answer))
         response = await send(request, fault, status, body)
         if not response.prepared:
-            response.headers.update(_applied(request))
+            response.headers.update(applied(request))
         return response
+
+    def _tell(self, moment: str, route: Route) -> None:
+        for listener in self.listeners:
+            listener(moment, route.name)
 
     async def _run(self, request: web.Request, route: Route, raw: bytes) -> tuple[int, Json]:
         try:
@@ -307,7 +303,7 @@ class MicrosoftServer:
             abort(request)
             return web.Response()
         if fault.status and not fault.effect:
-            return _planned(fault)
+            return planned(fault)
         try:
             status, answer = 200, await self.login.token(request)
         except Refusal as refusal:
@@ -336,8 +332,8 @@ class MicrosoftServer:
         elif parts == ["revoke"]:
             self.world.revoke(str((await request.json())["address"]))
         elif parts == ["lifecycle"]:
-            told = await request.json()
-            self.push.lifecycle(str(told["subscription"]), str(told["event"]))
+            wanted = await request.json()
+            self.push.lifecycle(str(wanted["subscription"]), str(wanted["event"]))
         elif parts[0] == "calendars" and request.method == "POST":
             self.world.put(parts[1], await request.json())
         elif parts[0] == "calendars" and request.method == "DELETE":
@@ -349,45 +345,8 @@ class MicrosoftServer:
         return web.Response(status=204)
 
     async def _unknown(self, request: web.Request) -> web.Response:
-        return _error(GraphError(400, "BadRequest", f"No such resource: {request.path}"))
+        return told(GraphError(400, "BadRequest", f"No such resource: {request.path}"))
 
 
 def _bearer(request: web.Request) -> str:
     return request.headers.get("Authorization", "").removeprefix("Bearer ")
-
-
-def _applied(request: web.Request) -> dict[str, str]:
-    told = ", ".join(request.headers.getall("Prefer", []))
-    return {"Preference-Applied": told} if told else {}
-
-
-def _error(error: GraphError, retry_after: str = "") -> web.Response:
-    headers = {"Retry-After": retry_after} if retry_after else {}
-    return web.json_response(error.body, status=error.status, headers=headers)
-
-
-def _planned(fault: Fault) -> web.Response:
-    """Return the error that a fault asks for."""
-    headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-    if fault.redirect:
-        headers["Location"] = fault.redirect
-        return web.Response(status=fault.status or 302, headers=headers)
-    if fault.html:
-        return web.Response(
-            status=fault.status, body=LOGIN_PAGE, content_type="text/html", headers=headers
-        )
-    code = fault.reason or CODES.get(fault.status, "UnknownError")
-    return _error(GraphError(fault.status, code, CANARY), fault.retry_after)
-
-
-def _spoiled(fault: Fault, answer: Json) -> Json:
-    """Return a list with its pages or rows lost, or with one more page than there is."""
-    answer = dict(answer)
-    if fault.lose_next:
-        answer.pop("@odata.nextLink", None)
-        answer.pop("@odata.deltaLink", None)
-    if fault.lose_items and "value" in answer:
-        answer["value"] = []
-    if fault.endless and "@odata.deltaLink" in answer:
-        answer["@odata.nextLink"] = answer.pop("@odata.deltaLink")
-    return answer
