@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from aiohttp.connector import Connection
 from multidict import CIMultiDictProxy
 from yarl import URL
 
@@ -216,7 +217,6 @@ class GuardedClient:
 
     async def _read(self, response: aiohttp.ClientResponse) -> Answer:
         body = bytearray()
-        certificate = _certificate(response)  # the connection may be gone once all is read
         async for chunk in response.content.iter_chunked(CHUNK):
             body += chunk
             if len(body) > self._max_bytes:
@@ -229,7 +229,7 @@ class GuardedClient:
             body=bytes(body),
             url=response.url,
             reason=response.reason or "",
-            certificate=certificate,
+            certificate=response.certificate if isinstance(response, _Response) else None,
         )
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -246,11 +246,25 @@ class GuardedClient:
                     ssl=_trusting(self._ca_file),
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                response_class=_Response,
                 trust_env=False,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=15),
                 headers={"User-Agent": "calgate", "Accept-Encoding": "gzip, deflate"},
             )
         return self._session
+
+
+class _Response(aiohttp.ClientResponse):
+    """Keeps the server's certificate: after a short answer its connection is gone at once."""
+
+    certificate: bytes | None = None
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        """Look at the connection before anything is read from it."""
+        transport = connection.transport
+        tls = transport.get_extra_info("ssl_object") if transport else None
+        self.certificate = tls.getpeercert(True) if tls else None
+        return await super().start(connection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,12 +288,6 @@ def _trusting(ca_file: str) -> ssl.SSLContext | bool:
     except OSError as error:
         raise Unavailable("The file of certificates to trust cannot be read.") from error
     return context
-
-
-def _certificate(response: aiohttp.ClientResponse) -> bytes | None:
-    transport = response.connection.transport if response.connection else None
-    tls = transport.get_extra_info("ssl_object") if transport else None
-    return tls.getpeercert(True) if tls else None
 
 
 def _with(headers: Mapping[str, str], auth: str | None) -> dict[str, str]:
