@@ -143,19 +143,19 @@ async def _of_calendar(
         return
     if await tx.objects.count(identifier) > MAX_OBJECTS:
         raise too_many(f"More than {MAX_OBJECTS:,} objects; ask for a time.")
-    headers = [
-        one
-        for one in await tx.objects.headers(identifier)
-        if wanted.component in (None, one.component)
-    ]
-    if not wanted.wants_component_only and len(headers) > MAX_READ:
-        raise too_many(f"More than {MAX_READ:,} objects to look at; ask for a time.")
-    for start in range(0, len(headers), BATCH):
-        batch = headers[start : start + BATCH]
-        if search.needs_data:
-            names = [one.name for one in batch]
-            batch = sorted(await tx.objects.get_many(identifier, names), key=lambda one: one.id)
-        yield batch
+    if not search.needs_data:
+        yield await tx.objects.headers(identifier)
+        return
+    looked, reached = 0, 0
+    while changes := await tx.objects.changes(identifier, reached, limit=BATCH):
+        reached = changes[-1].revision
+        names = [one.name for one in changes if one.etag is not None]
+        found = await tx.objects.get_many(identifier, names)
+        batch = [one for one in found if wanted.component in (None, one.component)]
+        looked += len(batch)
+        if looked > MAX_READ and not wanted.wants_component_only:
+            raise too_many(f"More than {MAX_READ:,} objects to look at; ask for a time.")
+        yield sorted(batch, key=lambda one: one.revision)
 
 
 def _widened(window: TimeRange) -> TimeRange:
