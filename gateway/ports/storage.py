@@ -61,7 +61,8 @@ class Collections(Protocol):
 class Objects(Protocol):
     """Calendar object resources and their sync history.
 
-    Every change takes the next revision of its collection.
+    Every change takes the next revision of its collection. `add` is `put` for many objects of one
+    collection whose names and UIDs are new to it; it returns their ids.
     """
 
     async def get(self, collection_id: int, name: str) -> ObjectRecord | None: ...
@@ -74,6 +75,7 @@ class Objects(Protocol):
     ) -> Sequence[ObjectRecord]: ...
     async def headers(self, collection_id: int) -> Sequence[ObjectRecord]: ...
     async def put(self, record: ObjectRecord) -> ObjectRecord: ...
+    async def add(self, records: Sequence[ObjectRecord]) -> Sequence[int]: ...
     async def remove(self, collection_id: int, name: str, now: Instant) -> bool: ...
     async def changes(
         self, collection_id: int, since: int, limit: int | None = None
@@ -101,10 +103,12 @@ class Index(Protocol):
     """The occurrence index.
 
     Busy intervals per object, merged rows per day, and the components' spans. `candidates` are
-    whatever may overlap a window; those whose stored rows do are `certain` (ids of objects).
+    whatever may overlap a window; those whose stored rows do are `certain` (ids of objects). `add`
+    is `put` for many objects that have no rows yet, by their ids.
     """
 
     async def put(self, collection_id: int, object_id: int, entry: IndexEntry) -> None: ...
+    async def add(self, collection_id: int, entries: Mapping[int, IndexEntry]) -> None: ...
     async def remove(self, collection_id: int, object_id: int) -> None: ...
     async def busy(
         self, collection_ids: Sequence[int], window: TimeRange

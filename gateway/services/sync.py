@@ -29,8 +29,10 @@ from gateway.ports import (
     Store,
     Transaction,
 )
+from gateway.services.bulk import Batch, prepare_all
+from gateway.services.index import basis_of
 from gateway.services.notices import Notices
-from gateway.services.objects import Prepared, discard, prepare
+from gateway.services.objects import discard
 from gateway.services.sync_plan import (
     RECHECK_AFTER,
     Bookmark,
@@ -76,7 +78,7 @@ class _Step:
     """What a read comes to: the plan, its objects ready to write, the bookmarks around it."""
 
     made: Plan
-    prepared: dict[str, Prepared]
+    batch: Batch | None
     before: Bookmark
     after: Bookmark
 
@@ -225,29 +227,28 @@ class SyncService:
         last = staging.finish()
         following = Bookmark(cursor=last.cursor or "")
         made = Plan(puts={}, removes=(), changed=())
-        prepared: dict[str, Prepared] = {}
+        batch: Batch | None = None
         if not last.unchanged:
             async with self._store.read() as tx:
                 stored = await tx.objects.headers(collection.id)
             made = plan(staging, {record.name: record.etag.strip('"') for record in stored})
-            prepared, notes = await asyncio.to_thread(_prepare_all, made, collection)
-            staging.notes += notes
-            made = replacing_twins(
-                made,
-                {record.name: record.uid for record in stored},
-                {name: item.uid for name, item in prepared.items()},
-            )
+            async with self._store.write() as tx:
+                basis = await basis_of(tx, collection, self._clock.now())
+            batch = await asyncio.to_thread(prepare_all, made, collection, basis, len(stored))
+            staging.notes += batch.notes
+            uids = {record.name: record.uid for record in stored}
+            made = replacing_twins(made, uids, batch.uids)
         try:
             await self._apply(
                 collection,
                 lease,
-                _Step(made=made, prepared=prepared, before=bookmark, after=following),
+                _Step(made=made, batch=batch, before=bookmark, after=following),
             )
         except _DoubtError as doubt:
             return Outcome(collection=collection), doubt.verdict, made
         outcome = Outcome(
             collection=collection,
-            changed=len(prepared),
+            changed=len(batch.uids) if batch else 0,
             removed=len(made.removes),
             notes=tuple(staging.notes),
         )
@@ -274,10 +275,12 @@ class SyncService:
             await self._set_health(tx, current, current.health.succeeded(now))
 
     async def _write(self, tx: Transaction, collection: Collection, step: _Step) -> Verdict:
-        made, prepared = step.made, step.prepared
-        if not made.removes and not prepared:
+        made, batch = step.made, step.batch
+        if batch is None or (not made.removes and not batch.uids):
             return Verdict.APPLY
         now, risky = self._clock.now(), bool(made.removes or made.changed)
+        if not await batch.holds(tx, collection, now):
+            raise Unavailable("The calendar was changed here while it was read.")
         window = TimeRange(now, now + JUDGED_AHEAD)
         stored = await tx.objects.count(collection.id) if risky else 0
         before = (await tx.index.busy([collection.id], window))[collection.id] if risky else ()
@@ -285,8 +288,7 @@ class SyncService:
             record = await tx.objects.get(collection.id, name)
             if record is not None:
                 await discard(tx, record, now)
-        for name, item in prepared.items():
-            await item.write(tx, collection, name=name, now=now)
+        await batch.write(tx, collection, now)
         if not risky:
             return Verdict.APPLY
         after = (await tx.index.busy([collection.id], window))[collection.id]
@@ -361,26 +363,6 @@ class _DoubtError(Exception):
 async def _check_lease(tx: Transaction, lease: Lease) -> None:
     if not await tx.connections.holds(lease):
         raise _LostError
-
-
-def _prepare_all(made: Plan, collection: Collection) -> tuple[dict[str, Prepared], list[str]]:
-    """Read and compile what is to be written; what cannot be read stays as it was, with a note."""
-    prepared: dict[str, Prepared] = {}
-    names: dict[str, str] = {}
-    notes: list[str] = []
-    for name, item in made.puts.items():
-        assert item.data is not None, "a plan puts only what has data"
-        try:
-            found = prepare(item.data, collection, etag=f'"{item.etag}"', lenient=True)
-        except CalgateError as error:
-            notes.append(f"An event was left as it was: {error}")
-            continue
-        earlier = names.setdefault(found.uid, name)
-        if earlier != name:
-            del prepared[earlier]
-            names[found.uid] = name
-        prepared[name] = found
-    return prepared, notes
 
 
 def _as_upstream(error: CalgateError) -> UpstreamError:

@@ -31,12 +31,14 @@ from gateway.storage.index_rows import (
     Span,
     Spans,
     busy_days,
+    component_row,
     days_of,
     days_statement,
     decode,
     encode,
     horizon_of,
     overlaps,
+    span_rows,
     spans_of,
     table_of,
     without,
@@ -67,23 +69,29 @@ class Index(Repository):
         stored = await self._stored(object_id)
         gone, new = stored - wanted, wanted - stored
         await self._remove_spans(object_id, stored, gone)
-        for table in (schema.occurrence, schema.long_occurrence):
-            rows: list[dict[str, object]] = [
-                {
-                    "collection_id": collection_id,
-                    "object_id": object_id,
-                    "start_at": span.start,
-                    "end_at": span.end,
-                    "fbtype": span.fbtype,
-                }
-                for span in sorted(new)
-                if table_of(span) is table
-            ]
-            for start in range(0, len(rows), BATCH):
-                await self._many(insert(table), rows[start : start + BATCH])
+        await self._insert_spans(collection_id, {object_id: new})
         await self._put_component(collection_id, object_id, entry)
         pending.spoil(gone)
         pending.add(new)
+
+    async def add(self, collection_id: int, entries: Mapping[int, IndexEntry]) -> None:
+        pending = await self._begin(collection_id)
+        new = {key: set() if one.dense else spans_of(one) for key, one in entries.items()}
+        await self._insert_spans(collection_id, new)
+        rows = [component_row(collection_id, key, one) for key, one in entries.items()]
+        await self._many(insert(schema.component), rows)
+        for spans in new.values():
+            pending.add(spans)
+
+    async def _insert_spans(self, collection_id: int, new: Mapping[int, set[Span]]) -> None:
+        for table in (schema.occurrence, schema.long_occurrence):
+            rows = [
+                row
+                for object_id, spans in new.items()
+                for row in span_rows(collection_id, object_id, spans, table)
+            ]
+            for start in range(0, len(rows), BATCH):
+                await self._many(insert(table), rows[start : start + BATCH])
 
     async def remove(self, collection_id: int, object_id: int) -> None:
         pending = await self._begin(collection_id)
@@ -139,15 +147,8 @@ class Index(Repository):
             )
 
     async def _put_component(self, collection_id: int, object_id: int, entry: IndexEntry) -> None:
-        values = {
-            "collection_id": collection_id,
-            "first_start": entry.first_start,
-            "last_end": schema.NEVER_ENDS if entry.last_end is None else entry.last_end,
-            "recurring": entry.recurring,
-            "dense": entry.dense,
-            "floating": entry.floating,
-        }
-        statement = self.dialect.insert(schema.component).values(object_id=object_id, **values)
+        values = component_row(collection_id, object_id, entry)
+        statement = self.dialect.insert(schema.component).values(values)
         await self._run(statement.on_conflict_do_update(index_elements=["object_id"], set_=values))
 
     # --- merged days

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, select, text
+from sqlalchemy import BigInteger, ColumnElement, Table, and_, bindparam, select, text
 
 from gateway.freebusy.busytime import BusyType
 from gateway.model.timerange import DAY, Instant, TimeRange
@@ -54,6 +54,36 @@ class Pending:
             clipped = Span(max(start, low), min(end, high), fbtype)
             if fbtype != BusyType.FREE and clipped.start < clipped.end:
                 yield clipped
+
+
+def component_row(collection_id: int, object_id: int, entry: IndexEntry) -> dict[str, object]:
+    """Return the row that says what an object's time is like as a whole."""
+    return {
+        "object_id": object_id,
+        "collection_id": collection_id,
+        "first_start": entry.first_start,
+        "last_end": schema.NEVER_ENDS if entry.last_end is None else entry.last_end,
+        "recurring": entry.recurring,
+        "dense": entry.dense,
+        "floating": entry.floating,
+    }
+
+
+def span_rows(
+    collection_id: int, object_id: int, spans: Iterable[Span], table: Table
+) -> list[dict[str, object]]:
+    """Return the rows of an object's occurrences that belong into one of the two tables."""
+    return [
+        {
+            "collection_id": collection_id,
+            "object_id": object_id,
+            "start_at": span.start,
+            "end_at": span.end,
+            "fbtype": span.fbtype,
+        }
+        for span in sorted(spans)
+        if table_of(span) is table
+    ]
 
 
 def spans_of(entry: IndexEntry) -> set[Span]:

@@ -109,6 +109,44 @@ class Objects(Repository):
         await self._bury(record.collection_id, record.name, None)
         return replace(record, id=stored.id, revision=revision, size=len(record.data))
 
+    async def add(self, records: Sequence[ObjectRecord]) -> Sequence[int]:
+        if not records:
+            return []
+        collection_id = records[0].collection_id
+        last = await self._next_revision(collection_id, len(records))
+        rows = [
+            {
+                "collection_id": collection_id,
+                "name": one.name,
+                "uid": one.uid,
+                "component": one.component,
+                "etag": one.etag,
+                "data": one.data,
+                "revision": last - len(records) + number,
+                "created_at": one.created_at,
+                "modified_at": one.modified_at,
+            }
+            for number, one in enumerate(records, start=1)
+        ]
+        await self._many(insert(schema.object_), rows)
+        # Asking for the ids while inserting sends a statement for each row.
+        ids: dict[str, int] = {}
+        buried = schema.tombstone.c
+        names = [one.name for one in records]
+        for start in range(0, len(names), BATCH):
+            some = names[start : start + BATCH]
+            found = select(TABLE.id, TABLE.name)
+            for row in await self._all(
+                found.where(TABLE.collection_id == collection_id, TABLE.name.in_(some))
+            ):
+                ids[row.name] = row.id
+            await self._run(
+                delete(schema.tombstone).where(
+                    buried.collection_id == collection_id, buried.name.in_(some)
+                )
+            )
+        return [ids[name] for name in names]
+
     async def _existing(self, record: ObjectRecord) -> Row[Any] | None:
         rows = await self._all(
             select(TABLE.id, TABLE.name, TABLE.created_at).where(
@@ -125,12 +163,12 @@ class Objects(Repository):
             )
         return rows[0] if rows else None
 
-    async def _next_revision(self, collection_id: int) -> int:
+    async def _next_revision(self, collection_id: int, steps: int = 1) -> int:
         table = schema.collection.c
         row = await self._one(
             update(schema.collection)
             .where(table.id == collection_id)
-            .values(revision=table.revision + 1)
+            .values(revision=table.revision + steps)
             .returning(table.revision)
         )
         if row is None:

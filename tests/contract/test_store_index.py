@@ -258,3 +258,27 @@ async def test_any_history_answers_like_brute_force(store, steps, windows):
     everything = [period for periods in model.values() for period in periods]
     for window in windows:
         assert await calendar.busy(window) == coalesce(everything, window)
+
+
+async def test_many_entries_at_once_are_as_many_puts(calendar, store):
+    """Rows, candidates and merged days are those of one put after the other."""
+    entries = {
+        "a": an_entry(BusyPeriod(BASE, BASE + HOUR, BUSY)),
+        "b": an_entry(BusyPeriod(BASE + HOUR // 2, BASE + 2 * HOUR, BUSY)),
+        "long": an_entry(BusyPeriod(BASE, BASE + 4 * DAY, TENTATIVE)),
+        "free": an_entry(free=TimeRange(BASE, BASE + HOUR)),
+    }
+    async with store.write() as transaction:
+        ids = await transaction.objects.add([an_object(calendar.id, name) for name in entries])
+        await transaction.index.add(calendar.id, dict(zip(ids, entries.values(), strict=True)))
+    window = TimeRange(BASE, BASE + DAY)
+    together = await calendar.busy(window), await calendar.candidates(window)
+    for name, entry in entries.items():
+        await calendar.remove(name)
+        await calendar.put(name, entry)
+
+    assert (await calendar.busy(window), await calendar.candidates(window)) == together
+    assert together[0] == [
+        BusyPeriod(BASE, BASE + 2 * HOUR, BUSY),
+        BusyPeriod(BASE, BASE + DAY, TENTATIVE),
+    ]

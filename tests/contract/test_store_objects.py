@@ -204,3 +204,24 @@ async def test_an_error_inside_a_write_undoes_it(store, collection):
 
     async with store.read() as transaction:
         assert await transaction.objects.count(collection.id) == 0
+
+
+async def test_many_new_objects_are_put_at_once(store, collection):
+    """`add` does what as many puts do: ids, revisions, changes, and no tombstone is left."""
+    async with store.write() as transaction:
+        await transaction.objects.put(an_object(collection.id, "b.ics"))
+        await transaction.objects.remove(collection.id, "b.ics", 0)
+        new = [an_object(collection.id, f"{name}.ics") for name in "abc"]
+        ids = await transaction.objects.add(new)
+        assert await transaction.objects.add([]) == []
+    async with store.read() as transaction:
+        records = await transaction.objects.list(collection.id)
+        changes = await transaction.objects.changes(collection.id, 0)
+        current = await transaction.collections.get(collection.id)
+
+    assert [record.id for record in records] == list(ids)
+    assert [record.revision for record in records] == [3, 4, 5]
+    assert [(one.name, one.etag) for one in changes] == [
+        (f"{name}.ics", f'"{name}.ics"') for name in "abc"
+    ]
+    assert current.revision == 5

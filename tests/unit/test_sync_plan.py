@@ -240,6 +240,7 @@ class FaultyUpstream(RuleBasedStateMachine):
         some = dict(list(self.upstream.items())[:cut])
         self.tick([UpstreamPage(objects=self.objects(some))])
 
+    @precondition(lambda self: self.lying_since is None)
     @rule(data=st.data())
     def tick_with_unreadable_events(self, data: st.DataObject) -> None:
         """Read a complete calendar in which some events make no sense."""
@@ -247,12 +248,12 @@ class FaultyUpstream(RuleBasedStateMachine):
         good = {key: hour for key, hour in self.upstream.items() if key not in bad}
         self.tick([self.last_page(good, unreadable=tuple(bad & self.upstream.keys()))])
 
+    @precondition(lambda self: self.lying_since is None)
     @rule()
     def repeated_pages_tick(self) -> None:
         """Read the same page twice before the last one."""
-        shown = {} if self.lying_since is not None else self.upstream
-        page = UpstreamPage(objects=self.objects(shown))
-        self.tick([page, page, self.last_page(shown)])
+        page = UpstreamPage(objects=self.objects(self.upstream))
+        self.tick([page, page, self.last_page(self.upstream)])
 
     @precondition(
         lambda self: self.lying_since is None and self.suspicion is None and len(self.copy) > 1

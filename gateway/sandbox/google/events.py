@@ -55,7 +55,10 @@ def list_events(world: World, call: Call) -> Json:
     snapshot = int(page.get("snapshot", len(calendar.changes)))
     after = int(page.get("after", 0))
     if token is None:
-        items = _all(calendar, call)
+        asked = (snapshot, sorted((k, v) for k, v in call.query.items() if k != "pageToken"))
+        if not after or calendar.listed[0] != asked:
+            calendar.listed = asked, _all(calendar, call)
+        items = calendar.listed[1]
     else:
         items = _since(calendar, int(token["since"]), snapshot)
     answer = _head(world, calendar, call)

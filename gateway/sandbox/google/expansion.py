@@ -61,8 +61,8 @@ def instances(item: Json, calendar: GoogleCalendar, window: TimeRange) -> Iterat
     home = home_of(calendar)
     exceptions = {
         instant_of(one["originalStartTime"], home): one
-        for one in calendar.events.values()
-        if one.get("recurringEventId") == item["id"] and "originalStartTime" in one
+        for name in calendar.exceptions.get(item["id"], ())
+        if "originalStartTime" in (one := calendar.events.get(name, {}))
     }
     replaced = set()
     for start, end in _occurrences(item, home, window):

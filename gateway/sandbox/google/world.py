@@ -36,6 +36,10 @@ class GoogleCalendar:
     reminders: list[Json] = field(default_factory=list)
     events: dict[str, Json] = field(default_factory=dict)
     changes: list[str] = field(default_factory=list)
+    exceptions: dict[str, set[str]] = field(default_factory=dict)
+    """The ids of the changed and cancelled instances of each series."""
+    listed: tuple[object, list[Json]] = (None, [])
+    """The last full list, with what it was asked for, for its next page."""
     forgotten: int = 0
     """Sync tokens from before this change answer 410."""
     pushes: bool = True
@@ -201,6 +205,9 @@ class World:
             stored.setdefault("created", stamp.replace("+00:00", "Z"))
             stored.setdefault("updated", stamp.replace("+00:00", "Z"))
         calendar.events[stored["id"]] = stored
+        if "recurringEventId" in stored:
+            series = calendar.exceptions.setdefault(stored["recurringEventId"], set())
+            series.add(stored["id"])
         self.touch(calendar, stored["id"])
         return stored
 

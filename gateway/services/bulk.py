@@ -1,0 +1,125 @@
+"""Many new objects at once: compiled before the transaction, written in it by the hundred.
+
+A first read of a large calendar is mostly this. What was compiled holds only as long as the
+calendar is as it was then; the transaction looks, and else says so.
+"""
+
+from dataclasses import dataclass, field
+
+from gateway.errors import CalgateError
+from gateway.model.collection import Collection, ObjectRecord
+from gateway.model.timerange import Instant
+from gateway.ports import IndexEntry, Transaction
+from gateway.services.index import Basis, basis_of, entry_of, zone_key
+from gateway.services.objects import Prepared, prepare
+from gateway.services.sync_plan import Plan
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A new object with its rows, and without all that was needed to compute them."""
+
+    uid: str
+    component: str
+    etag: str
+    data: bytes
+    entry: IndexEntry
+    zone: tuple[str, str]
+
+
+def ready(prepared: Prepared, basis: Basis) -> Ready:
+    """Return an object as it is written under this basis; heavy only where it recurs often."""
+    return Ready(
+        uid=prepared.uid,
+        component=prepared.component,
+        etag=prepared.etag,
+        data=prepared.data,
+        entry=entry_of(prepared.times, basis),
+        zone=prepared.zone,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """What a plan writes: objects that replace others, new ones, and notes on what stays as it was.
+
+    `known` is how many objects the calendar had when the new ones were seen to be new.
+    """
+
+    basis: Basis
+    known: int
+    changed: dict[str, Prepared] = field(default_factory=dict)
+    new: dict[str, Ready] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def uids(self) -> dict[str, str]:
+        """The UID of everything that is written, by object name."""
+        changed = {name: item.uid for name, item in self.changed.items()}
+        return changed | {name: item.uid for name, item in self.new.items()}
+
+    async def holds(self, tx: Transaction, collection: Collection, now: Instant) -> bool:
+        """Tell whether the calendar is still as it was when the new objects were compiled."""
+        if not self.new:
+            return True
+        same = await basis_of(tx, collection, now) == self.basis
+        zone = next(iter(self.new.values())).zone
+        return (
+            same
+            and zone == zone_key(collection)
+            and await tx.objects.count(collection.id) == self.known
+        )
+
+    async def write(self, tx: Transaction, collection: Collection, now: Instant) -> None:
+        """Write everything; what is replaced keeps its id."""
+        for name, item in self.changed.items():
+            await item.write(tx, collection, name=name, now=now)
+        names = list(self.new)
+        for start in range(0, len(names), BATCH):
+            chosen = names[start : start + BATCH]
+            ids = await tx.objects.add(
+                [_record(collection, name, self.new[name], now) for name in chosen]
+            )
+            entries = {key: self.new[name].entry for key, name in zip(ids, chosen, strict=True)}
+            await tx.index.add(collection.id, entries)
+
+
+def prepare_all(made: Plan, collection: Collection, basis: Basis, known: int) -> Batch:
+    """Read and compile what is to be written; what cannot be read stays as it was, with a note."""
+    batch = Batch(basis=basis, known=known)
+    names: dict[str, str] = {}
+    replaced = frozenset(made.changed)
+    for name, item in made.puts.items():
+        assert item.data is not None, "a plan puts only what has data"
+        try:
+            found = prepare(item.data, collection, etag=f'"{item.etag}"', lenient=True)
+        except CalgateError as error:
+            batch.notes.append(f"An event was left as it was: {error}")
+            continue
+        earlier = names.get(found.uid)
+        if earlier is not None:
+            batch.changed.pop(earlier, None)
+            batch.new.pop(earlier, None)
+        names[found.uid] = name
+        if name in replaced:
+            batch.changed[name] = found
+        else:
+            batch.new[name] = ready(found, basis)
+    return batch
+
+
+def _record(collection: Collection, name: str, item: Ready, now: Instant) -> ObjectRecord:
+    return ObjectRecord(
+        id=0,
+        collection_id=collection.id,
+        name=name,
+        uid=item.uid,
+        component=item.component,
+        etag=item.etag,
+        data=item.data,
+        revision=0,
+        created_at=now,
+        modified_at=now,
+    )
