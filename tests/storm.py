@@ -19,6 +19,9 @@ from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, encode_basic_auth
 
+from gateway.bootstrap import open_gateway
+from gateway.config import load
+from gateway.model.principal import CredentialKind
 from tests import postgresql
 from tests.served import Served
 
@@ -110,9 +113,8 @@ def _running(folder: Path, engine: str, extras: Sequence[str]) -> Iterator[Site]
         Served(folder, extra=extra, node=f"node{number}").prepare()
         for number, extra in enumerate(extras)
     ]
-    password = nodes[0].owner(JANE)
-    token = nodes[0].cli("api-token", "add", JANE, "storm").split()[-1]
-    opened = Site(nodes=nodes, engine=engine, password=password.split()[-1], token=token)
+    password, token = asyncio.run(_make_owner(nodes[0]))
+    opened = Site(nodes=nodes, engine=engine, password=password, token=token)
     try:
         for node in nodes:
             node.start()
@@ -121,6 +123,17 @@ def _running(folder: Path, engine: str, extras: Sequence[str]) -> Iterator[Site]
     finally:
         for node in nodes:
             node.stop()
+
+
+async def _make_owner(node: Served) -> tuple[str, str]:
+    """Make Jane and her calendar here, where nothing has to be started for it."""
+    async with open_gateway(load(node.config)) as gateway:
+        owners = gateway.services.owners
+        jane = await owners.add(JANE, "correct horse battery", name="Jane", time_zone="UTC")
+        await gateway.services.objects.create_collection(jane, name="calendar")
+        _, password = await owners.add_credential(jane.id, CredentialKind.APP_PASSWORD, "storm")
+        _, token = await owners.add_credential(jane.id, CredentialKind.API_TOKEN, "storm")
+    return password, token
 
 
 def _session(opened: Site) -> ClientSession:
