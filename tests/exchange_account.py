@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 from gateway.adapters._addresses import GuardOptions
 from gateway.adapters._http import GuardedClient
-from gateway.adapters._shared import Shared
+from gateway.adapters._shared import Endpoint, Shared
 from gateway.adapters._strikes import Strikes
 from gateway.adapters.registry import Registry
 from gateway.model.objects import read_one
@@ -33,6 +33,7 @@ class ExchangeSource:
     given: dict[str, str] = field(default_factory=dict)
     strikes: Strikes = field(default_factory=Strikes)
     clock: FakeClock = field(default_factory=FakeClock)
+    ca_file: str = ""
 
     async def put(self, uid: str, data: bytes) -> None:
         """Add or replace an event."""
@@ -66,7 +67,12 @@ class ExchangeSource:
         person = self.mailbox.person
         options = {"address": person.address, "password": person.password, "url": self.server.url}
         secret = json.dumps(options | self.given | given).encode()
-        shared = Shared(client=self.client, clock=self.clock, strikes=self.strikes)
+        shared = Shared(
+            client=self.client,
+            clock=self.clock,
+            strikes=self.strikes,
+            exchange=Endpoint(url="", ca_file=self.ca_file),
+        )
         self.opened.append(Registry(shared).open(a_connection(1, provider="exchange"), secret))
         return self.opened[-1]
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -30,6 +32,7 @@ from tests.exchange_account import (
     an_item,
     exchange_source,
 )
+from tests.own_authority import certificate
 
 BOOKING = "bk_0001@gateway.example.org"
 WINDOW = TimeRange(NOON, NOON + HOUR)
@@ -257,6 +260,20 @@ async def test_every_method_signs_in(source: ExchangeSource, methods: tuple[str,
 
     assert [one.name for one in calendars] == ["Work"]
     assert source.server.refused == []
+
+
+@pytest.mark.parametrize("methods", [("NTLM",), ("Basic",)])
+async def test_extended_protection_is_met(tmp_path: Path, methods: tuple[str, ...]) -> None:
+    """Over TLS NTLM is bound to the server's certificate, as Exchange wants it since 2019."""
+    file, der = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    async with exchange_source(tls=context, certificate=der, methods=methods) as source:
+        source.ca_file = str(file)
+        calendars = await source.open().calendars()
+
+        assert [one.name for one in calendars] == ["Work"]
+        assert source.server.refused == []
 
 
 async def test_modern_authentication_alone_is_named(source: ExchangeSource) -> None:

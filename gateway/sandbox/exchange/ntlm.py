@@ -1,6 +1,7 @@
 """The server's side of NTLMv2 (MS-NLMP 2.2.1 and 3.3.2): a challenge, and judging its answer."""
 
 import base64
+import hashlib
 import hmac
 import struct
 from collections.abc import Callable, Sequence
@@ -8,6 +9,7 @@ from collections.abc import Callable, Sequence
 SIGNATURE = b"NTLMSSP\0"
 CHALLENGE_FLAGS = 0x00000001 | 0x00000200 | 0x00008000 | 0x00080000 | 0x00800000 | 0x20000000
 DOMAIN = "CORP"
+CHANNEL_BINDINGS = 10
 Mix = Callable[[int, int, int], int]
 
 
@@ -50,6 +52,26 @@ def answers(token: bytes, nonce: bytes, password: str) -> bool:
         md4(password.encode("utf-16-le")), (user.upper() + domain).encode("utf-16-le"), "md5"
     )
     return hmac.compare_digest(hmac.digest(key, nonce + rest, "md5"), proof)
+
+
+def bindings_in(token: bytes) -> bytes:
+    """Return the channel bindings that an AUTHENTICATE_MESSAGE vouches for (section 2.2.2.1)."""
+    pairs = _field(token, 20)[16 + 28 :]
+    while len(pairs) >= 4:  # noqa: PLR2004 - the head of a pair
+        kind, length = struct.unpack_from("<HH", pairs)
+        if kind == CHANNEL_BINDINGS:
+            return pairs[4 : 4 + length]
+        if kind == 0:
+            break
+        pairs = pairs[4 + length :]
+    return b""
+
+
+def bindings_of(certificate: bytes) -> bytes:
+    """Return the channel bindings of a server's certificate (RFC 5929 section 4.1), as hashed."""
+    told = b"tls-server-end-point:" + hashlib.sha256(certificate).digest()
+    fields = struct.pack("<4II", 0, 0, 0, 0, len(told)) + told
+    return hashlib.md5(fields, usedforsecurity=False).digest()
 
 
 def _field(token: bytes, at: int) -> bytes:

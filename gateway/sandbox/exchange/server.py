@@ -9,6 +9,7 @@ import base64
 import binascii
 import contextlib
 import secrets
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -70,6 +71,9 @@ class ExchangeServer:
     methods: tuple[str, ...] = ("NTLM", "Basic")
     mailboxes: list[Mailbox] = field(default_factory=list)
     trouble: Trouble | None = None
+    tls: ssl.SSLContext | None = None
+    certificate: bytes = b""
+    """Its own, in DER: NTLM is then bound to it (Extended Protection, the default since 2019)."""
     ews_url: str = ""
     """What autodiscover says; its own address if empty."""
     redirect_address: str = ""
@@ -89,7 +93,8 @@ class ExchangeServer:
         app.router.add_route("*", "/{path:.*}", self._serve)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self.tls)
+        await site.start()
         self.port = self._runner.addresses[0][1]
         return self
 
@@ -106,7 +111,8 @@ class ExchangeServer:
     @property
     def url(self) -> str:
         """Return its EWS address."""
-        return f"http://127.0.0.1:{self.port}/EWS/Exchange.asmx"
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://127.0.0.1:{self.port}/EWS/Exchange.asmx"
 
     def add(self, address: str, password: str, *, user: str = "") -> Mailbox:
         """Make a person with an empty mailbox."""
@@ -242,7 +248,11 @@ class ExchangeServer:
         with contextlib.suppress(Exception):
             _, name = ntlm.names_in(token)
             found = self._called(name)
-            if nonce and found is not None and ntlm.answers(token, nonce, found.password):
+            bound = not self.certificate or (
+                ntlm.bindings_in(token) == ntlm.bindings_of(self.certificate)
+            )
+            right = found is not None and ntlm.answers(token, nonce, found.password)
+            if nonce and bound and right and found is not None:
                 self._signed_in[connection] = found
                 return found
             self.refused.append(name)
