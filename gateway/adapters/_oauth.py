@@ -112,11 +112,11 @@ class TokenEndpoint:
 
     def _meaning(self, told: Told) -> Exception:
         title = self.registration.title
-        error = told.body.get("error")
+        error = text_of(told.body, "error")
         if error in SIGN_IN_AGAIN:
             return SignInNeeded(f"{title} wants you to sign in again.")
         if error in OUR_FAULT or told.status in {401, 403}:
-            name = error if isinstance(error, str) and error in OUR_FAULT else "refused"
+            name = error if error in OUR_FAULT else "refused"
             self._log.error("oauth.not_registered", provider=title, error=name)
             return NotRegistered(
                 f"{title} does not accept this gateway ({name}). Whoever runs it must look at "
