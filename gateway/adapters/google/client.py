@@ -6,6 +6,7 @@ is no JSON object is no answer; deadline, size and trust are the guarded client'
 
 import asyncio
 import json
+import logging
 import random
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -165,6 +166,8 @@ class _Methods:
         from googleapiclient.discovery import build_from_document  # noqa: PLC0415 - see _execute
         from googleapiclient.discovery_cache import get_static_doc  # noqa: PLC0415 - see _execute
 
+        # What it warns of is in the failure that we raise and log ourselves.
+        logging.getLogger("googleapiclient.http").setLevel(logging.ERROR)
         document = {**json.loads(get_static_doc("calendar", "v3")), "rootUrl": root}
         made = build_from_document(document, http=_Nowhere())
         names = ("calendarList", "events", "freebusy", "channels")
