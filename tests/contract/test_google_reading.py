@@ -96,8 +96,8 @@ async def test_calendars_come_with_what_may_be_done(ana: GoogleSource) -> None:
 
     assert {name.partition("@")[0]: one.role for name, one in found.items()} == {
         "ana": "owner",
-        "writer": "writer",
-        "writerWithoutPrivateAccess": "writer",
+        "writer": "reader",
+        "writerWithoutPrivateAccess": "reader",
         "freeBusyReader": "free_busy",
         "somethingNew": "reader",
     }

@@ -45,13 +45,12 @@ SPEC = AdapterSpec(
     | Capability.LAST_LOOK
     | Capability.PUSH,
 )
-ROLES = {
-    "owner": "owner",
-    "writer": "writer",
-    "writerWithoutPrivateAccess": "writer",
-    "freeBusyReader": "free_busy",
-}
-"""Google's access roles as ours; one that nobody knows reads."""
+ROLES = {"owner": "owner", "freeBusyReader": "free_busy"}
+"""Google's access roles as ours; one that nobody knows reads.
+
+Whoever may write to somebody else's calendar reads it here: consent is asked for writing to one's
+own calendars only, so that Google would refuse a booking there.
+"""
 ONLY_BUSY = frozenset({"freeBusyReader", "none"})
 ROLE_CHANGED = frozenset({"", "forbidden", "requiredAccessLevel"})
 LOOK_BACK = 366 * DAY
