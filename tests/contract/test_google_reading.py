@@ -555,7 +555,7 @@ async def test_a_channel_is_opened_and_ended(ana: GoogleSource) -> None:
 
 
 async def test_a_calendar_without_push_says_so(ana: GoogleSource) -> None:
-    """Holidays and imports have no channels; that is no lost access."""
+    """Holidays and imports have no channels: a lasting no, which only polling answers."""
     ana.server.world.calendars[ANA].pushes = False
-    with pytest.raises(Unavailable):
+    with pytest.raises(AccessLost):
         await ana.adapter().watch(ANA, channel="ch", secret="s", address="https://x.example/")

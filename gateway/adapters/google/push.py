@@ -3,7 +3,7 @@
 from gateway.adapters.google.answers import GoogleRefusal
 from gateway.adapters.google.client import GoogleClient
 from gateway.adapters.google.people import text_of
-from gateway.errors import Unavailable
+from gateway.errors import AccessLost, Unavailable
 from gateway.model.timerange import DAY
 from gateway.ports import Clock, Watch
 
@@ -34,7 +34,7 @@ class Push:
             )
         except GoogleRefusal as refusal:
             if refusal.status == 400:  # noqa: PLR2004 - not for this calendar or address, ever
-                raise Unavailable("Google does not tell of changes here.") from refusal
+                raise AccessLost("Google does not tell of changes here.") from refusal
             raise
         resource = text_of(answer, "resourceId")
         if not resource:

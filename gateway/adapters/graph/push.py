@@ -4,7 +4,7 @@ from gateway.adapters.graph.answers import GraphRefusal
 from gateway.adapters.graph.client import INCOMPLETE, GraphClient, path
 from gateway.adapters.graph.fields import read_stamp, text_of
 from gateway.adapters.graph.schedule import is_schedule
-from gateway.errors import Unavailable
+from gateway.errors import AccessLost, Unavailable
 from gateway.model.timerange import DAY, MINUTE, format_rfc3339
 from gateway.ports import Clock, Watch
 
@@ -24,7 +24,7 @@ class Push:
         """Subscribe to a calendar's events; Graph asks the address for its token meanwhile."""
         del channel  # Graph names subscriptions itself
         if is_schedule(calendar_id):
-            raise Unavailable("Office 365 does not tell of changes here.")
+            raise AccessLost("Office 365 does not tell of changes here.")
         now = self._clock.now()
         body = {
             "changeType": "created,updated,deleted",
