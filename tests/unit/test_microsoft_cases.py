@@ -1,14 +1,16 @@
-"""The Graph cases: items in, components and busy time out."""
+"""The cases of Graph and of Exchange: items in, components and busy time out."""
 
 import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
-from gateway.adapters.graph.normalise import render
+from gateway.adapters.exchange.normalise import render as render_ews
+from gateway.adapters.graph.normalise import render as render_graph
 from gateway.freebusy.blocking import blocking_periods
 from gateway.freebusy.busytime import coalesce
 from gateway.model.collection import BusyRules
@@ -18,9 +20,10 @@ from gateway.model.objects import check_object
 from gateway.model.recurrence import compile_object
 from gateway.model.timerange import TimeRange, format_utc, to_instant
 from gateway.model.zones import zone
+from gateway.ports import UpstreamObject
 
 FILE = Path(__file__).parents[1] / "cases" / "microsoft.json"
-CASES = [case for case in json.loads(FILE.read_text()) if case["provider"] == "graph"]
+CASES = json.loads(FILE.read_text())
 
 
 def home_of(case: Mapping[str, Any]) -> Any:
@@ -30,13 +33,22 @@ def home_of(case: Mapping[str, Any]) -> Any:
 
 def objects_of(case: Mapping[str, Any]) -> list[CalendarObject]:
     """Run the normaliser over a case; every object must pass the strict reading of a PUT."""
+    made = _of_ews(case) if case["provider"] == "ews" else _of_graph(case)
+    return [check_object(item.data) for item in made if item.data is not None]
+
+
+def _of_ews(case: Mapping[str, Any]) -> list[UpstreamObject]:
+    return [render_ews(ET.fromstring(text), (), home_of(case)) for text in case["items"]]
+
+
+def _of_graph(case: Mapping[str, Any]) -> list[UpstreamObject]:
     items = [item for item in case["items"] if item["type"] != "occurrence"]
     masters = [item for item in items if item["type"] != "exception"]
     found = []
     for master in masters:
         own = [item for item in items if item.get("seriesMasterId") == master["id"]]
-        found.append(render(master, own, home_of(case)))
-    return [check_object(item.data) for item in found if item.data is not None]
+        found.append(render_graph(master, own, home_of(case)))
+    return found
 
 
 def instant(text: str) -> int:
