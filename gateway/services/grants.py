@@ -138,6 +138,8 @@ class GrantService:
             # A sign-in that came in between is newer than what we fetched.
             if current is not None and self._same(current, before):
                 await tx.connections.set_secret(connection.id, self.seal(connection.id, fresh))
+                if before.refused_at:
+                    await self._notices.signed_in(tx, connection)
             await tx.connections.end_refresh(connection.id)
         return fresh.access_token
 

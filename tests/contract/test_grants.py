@@ -202,6 +202,18 @@ async def test_a_refusal_is_remembered_for_a_while(account: Account) -> None:
     assert await account.token() == "access-1"
 
 
+async def test_a_refusal_that_passed_is_told_anew(account: Account) -> None:
+    """Where a provider took a refusal back, the next one is news again."""
+    for _ in range(2):
+        account.provider.answers.append((400, '{"error": "invalid_grant"}'))
+        with pytest.raises(SignInNeeded):
+            await account.token(rejected=(await account.kept()).access_token)
+        account.desk.clock.advance(QUIET)
+        await account.token()
+
+    assert len(await account.desk.mails()) == 2
+
+
 async def test_check_now_asks_at_once(account: Account) -> None:
     """The owner need not wait for the next try."""
     account.provider.answers.append((400, '{"error": "invalid_grant"}'))
