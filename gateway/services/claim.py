@@ -244,7 +244,7 @@ class Claim:
 
 def token_of(booking_id: str) -> str:
     """Return what a booking's sealed manage token is bound to."""
-    return f"booking:{booking_id}:manage"
+    return f"booking.manage_sealed:{booking_id}"
 
 
 def unavailable(calendars: Calendars) -> CalendarUnavailable:

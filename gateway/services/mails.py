@@ -120,7 +120,7 @@ class MailSending:
 
 def raw_of(mail_id: str) -> str:
     """Return what a stored mail's bytes are bound to; they hold links that manage a booking."""
-    return f"mail:{mail_id}:raw"
+    return f"mail.raw:{mail_id}"
 
 
 def sender_address(sender: str) -> Address:

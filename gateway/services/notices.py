@@ -53,7 +53,8 @@ class Notices:
 
     def manage_url(self, booking: Booking) -> str:
         """Return the link with which a booking's visitor manages it."""
-        token = self._cipher.open(booking.manage_sealed, bound_to=f"booking:{booking.id}:manage")
+        bound_to = f"booking.manage_sealed:{booking.id}"
+        token = self._cipher.open(booking.manage_sealed, bound_to=bound_to)
         return f"{self._public_url}/meetings/b/{token.decode()}"
 
     async def confirmed(

@@ -30,6 +30,7 @@ SEALED = (
     schema.connection.c.secret,
     schema.feed.c.token_sealed,
     schema.booking.c.manage_sealed,
+    schema.mail.c.raw,
     schema_access.consent.c.sealed,
     schema_access.ended_connection.c.secret,
 )
