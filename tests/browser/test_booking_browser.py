@@ -80,8 +80,8 @@ async def window(browser: Browser, **options: Any) -> AsyncIterator[Page]:
 
 async def fill(page: Page, *, name: str = "Vera Vos") -> None:
     """Fill in the details."""
-    await page.get_by_label("Name").fill(name)
-    await page.get_by_label("E-mail address").fill("vera@example.net")
+    await page.get_by_role("textbox", name="Name").fill(name)
+    await page.get_by_role("textbox", name="E-mail address").fill("vera@example.net")
     await page.get_by_label("What is it about?").fill("A garden")
 
 
