@@ -14,7 +14,7 @@ from pathlib import Path
 from aiohttp import web
 
 from gateway.adapters._http import GuardedClient
-from gateway.adapters.registry import Registry
+from gateway.adapters.registry import Registry, load_libraries
 from gateway.config import Config, InvalidConfig
 from gateway.model.timerange import DAY, Instant
 from gateway.outside import consents, guard_options, mailer, push_address, reach, shared
@@ -57,6 +57,7 @@ from gateway.worker import Loop, Worker
 __all__ = [
     "Gateway",
     "back_up",
+    "load_libraries",
     "migrate_database",
     "new_key",
     "open_gateway",

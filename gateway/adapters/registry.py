@@ -1,5 +1,6 @@
 """The registry of sources: an adapter is one file and one line here."""
 
+import importlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,12 @@ REGISTRATIONS: tuple[Registration, ...] = (
     Registration(spec=graph.SPEC, build=graph.build),
     Registration(spec=exchange.SPEC, build=exchange.build),
 )
+
+
+def load_libraries() -> None:
+    """Load what the first connection would wait for: a second of work, for a thread."""
+    importlib.import_module("gateway.adapters.caldav.adapter")
+    importlib.import_module("gateway.adapters.exchange.adapter")
 
 
 class Registry:

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from gateway.bootstrap import open_gateway
+from gateway.bootstrap import load_libraries, open_gateway
 from gateway.cli.context import Context, fail, pass_context, say
 from gateway.config import Config
 from gateway.errors import CalgateError
@@ -51,11 +51,13 @@ async def serve_until_stopped(config: Config) -> None:
         server = await start_server(gateway.app, host, port)
         await gateway.worker.start()
         say(f"calgate answers at {config.public_url}")
+        loading = asyncio.create_task(asyncio.to_thread(load_libraries), name="serve.libraries")
         try:
             await stop.wait()
         finally:
             await gateway.worker.stop()
             await server.stop()
+            await loading
 
 
 COMMANDS = (serve,)

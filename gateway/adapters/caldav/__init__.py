@@ -1,5 +1,24 @@
-"""Calendars on any CalDAV server (RFC 4791): discovery, reading by sync-collection, writing."""
+"""Calendars on any CalDAV server (RFC 4791): discovery, reading by sync-collection, writing.
 
-from gateway.adapters.caldav.adapter import SPEC, build
+The library behind it takes a good part of a second to load: only who opens a connection pays.
+"""
 
-__all__ = ["SPEC", "build"]
+from gateway.adapters._shared import Shared
+from gateway.model.connection import Connection
+from gateway.ports import Adapter, AdapterSpec, Capability
+
+SPEC = AdapterSpec(
+    provider="caldav",
+    title="CalDAV",
+    capabilities=Capability.READ
+    | Capability.LIST_CALENDARS
+    | Capability.LAST_LOOK
+    | Capability.WRITE,
+)
+
+
+def build(connection: Connection, secret: bytes, shared: Shared) -> Adapter:
+    """Build an adapter from a connection's secret in JSON."""
+    from gateway.adapters.caldav import adapter  # noqa: PLC0415 - see above
+
+    return adapter.build(connection, secret, shared)

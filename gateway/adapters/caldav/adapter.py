@@ -40,22 +40,12 @@ from gateway.model.recurrence import compile_object
 from gateway.model.timerange import DAY, TimeRange
 from gateway.model.zones import UTC_ZONE
 from gateway.ports import (
-    AdapterSpec,
-    Capability,
     Clock,
     UpstreamCalendar,
     UpstreamObject,
     UpstreamPage,
 )
 
-SPEC = AdapterSpec(
-    provider="caldav",
-    title="CalDAV",
-    capabilities=Capability.READ
-    | Capability.LIST_CALENDARS
-    | Capability.LAST_LOOK
-    | Capability.WRITE,
-)
 CURSOR_VERSION = 1
 AT_ONCE = 50
 """How many objects one multiget asks for."""

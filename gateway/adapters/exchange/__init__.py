@@ -1,5 +1,25 @@
-"""Exchange on premises over EWS (docs/connect-exchange.md), with exchangelib over our own wire."""
+"""Exchange on premises over EWS (docs/connect-exchange.md), with exchangelib over our own wire.
 
-from gateway.adapters.exchange.adapter import SPEC, build
+The library behind it takes a good part of a second to load: only who opens a connection pays.
+"""
 
-__all__ = ["SPEC", "build"]
+from gateway.adapters._shared import Shared
+from gateway.model.connection import Connection
+from gateway.ports import Adapter, AdapterSpec, Capability
+
+SPEC = AdapterSpec(
+    provider="exchange",
+    title="Exchange",
+    capabilities=Capability.READ
+    | Capability.LIST_CALENDARS
+    | Capability.LAST_LOOK
+    | Capability.WRITE
+    | Capability.SETTLE,
+)
+
+
+def build(connection: Connection, secret: bytes, shared: Shared) -> Adapter:
+    """Build an adapter from a connection's secret in JSON."""
+    from gateway.adapters.exchange import adapter  # noqa: PLC0415 - see above
+
+    return adapter.build(connection, secret, shared)

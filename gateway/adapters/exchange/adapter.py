@@ -42,22 +42,11 @@ from gateway.model.timerange import DAY, TimeRange
 from gateway.model.zone import Zone
 from gateway.model.zones import UTC_ZONE, zone
 from gateway.ports import (
-    AdapterSpec,
-    Capability,
     UpstreamCalendar,
     UpstreamObject,
     UpstreamPage,
 )
 
-SPEC = AdapterSpec(
-    provider="exchange",
-    title="Exchange",
-    capabilities=Capability.READ
-    | Capability.LIST_CALENDARS
-    | Capability.LAST_LOOK
-    | Capability.WRITE
-    | Capability.SETTLE,
-)
 CURSOR_VERSION = 1
 AT_ONCE = 50
 """How many items one GetItem asks for."""
