@@ -127,9 +127,11 @@ class OutboxService:
         """Work until nothing is due and nothing runs: at start, and wherever quiet is needed."""
         while True:
             await self.work()
-            if not self._running:
+            # A nudge under way may have leased a job that does not run yet.
+            nudges = {self._nudge} if self._nudge is not None and not self._nudge.done() else set()
+            if not self._running | nudges:
                 return
-            await asyncio.wait(self._running)
+            await asyncio.wait(self._running | nudges)
 
     async def close(self) -> None:
         """Stop leasing and let running jobs end; what is broken off is done after its lease."""
