@@ -94,9 +94,14 @@ class Decision:
         self._blockers = sorted(
             [*_busy_blockers(given), *_booking_blockers(given)], key=lambda one: one[:2]
         )
-        blocked = merge((start, end) for start, end, _ in self._blockers)
+        blocked = merge(one[:2] for one in self._blockers)
         self._blocked_starts = [start for start, _ in blocked]
         self._blocked_ends = [end for _, end in blocked]
+        # Sorted by start, the blockers of one merged span stand side by side.
+        lows = [one[0] for one in self._blockers]
+        self._first_blockers = [bisect_left(lows, start) for start in self._blocked_starts]
+        self._first_blockers.append(len(lows))
+        self._refusals = tuple(self._refused_altogether())
         self._earliest = given.now + given.page.min_notice * MINUTE
         self._latest = given.now + given.page.horizon_days * DAY
         self._zone = zone_of(given.page)
@@ -105,17 +110,22 @@ class Decision:
 
     def reasons(self, start: Instant) -> Iterator[Reason]:
         """Yield what speaks against the start; nothing at all means that it is offered."""
-        yield from self._refused_altogether()
-        yield from self._off_grid(start)
+        yield from self._refusals
+        if not self._is_open(start):
+            yield Reason(rule=Rule.CLOSED)
+        elif start not in self._grid:
+            yield Reason(rule=Rule.STEP, limit=self._page.step)
         if start < self._earliest:
             yield Reason(rule=Rule.NOTICE, limit=self._earliest)
         if start > self._latest:
             yield Reason(rule=Rule.HORIZON, limit=self._latest)
-        if self._is_blocked(start):
-            end = start + self._length
-            for low, high, reason in self._blockers:
-                if low < end and start < high:
-                    yield reason
+        end = start + self._length
+        first, last = (
+            bisect_right(self._blocked_ends, start),
+            bisect_left(self._blocked_starts, end),
+        )
+        if first < last:
+            yield from self._in_the_way(start, end, first, last)
         if self._limits:
             yield from self._over_limit(start)
 
@@ -135,19 +145,16 @@ class Decision:
         for calendar, cause in self._given.unavailable.items():
             yield Reason(rule=Rule.UNAVAILABLE, subject=calendar, cause=cause)
 
-    def _off_grid(self, start: Instant) -> Iterator[Reason]:
-        if not self._is_open(start):
-            yield Reason(rule=Rule.CLOSED)
-        elif start not in self._grid:
-            yield Reason(rule=Rule.STEP, limit=self._page.step)
-
     def _is_open(self, start: Instant) -> bool:
         at = bisect_right(self._open_starts, start) - 1
         return at >= 0 and start + self._length <= self._open[at][1]
 
-    def _is_blocked(self, start: Instant) -> bool:
-        at = bisect_left(self._blocked_starts, start + self._length) - 1
-        return at >= 0 and start < self._blocked_ends[at]
+    def _in_the_way(self, start: Instant, end: Instant, first: int, last: int) -> Iterator[Reason]:
+        """Yield what meets the slot, looking only at the merged spans from `first` to `last`."""
+        near = self._blockers[self._first_blockers[first] : self._first_blockers[last]]
+        for low, high, rule, subject, span in near:
+            if low < end and start < high:
+                yield Reason(rule=rule, subject=subject, start=span[0], end=span[1])
 
     def _over_limit(self, start: Instant) -> Iterator[Reason]:
         day = self._zone.to_local(start).date()
@@ -183,8 +190,8 @@ def explain_window(
     return [(start, reasons) for start, reasons in judged if reasons]
 
 
-Blocker = tuple[Instant, Instant, Reason]
-"""A span that a slot may not meet, buffers included, and what it stands for."""
+Blocker = tuple[Instant, Instant, Rule, str, tuple[Instant, Instant]]
+"""A span that a slot may not meet, buffers included; the rule, the subject and the bare span."""
 
 
 def _busy_blockers(given: Circumstances) -> Iterator[Blocker]:
@@ -194,8 +201,7 @@ def _busy_blockers(given: Circumstances) -> Iterator[Blocker]:
     for calendar, periods in given.busy.items():
         for start, end, kind in periods:
             if start < end and _blocks(kind, page):
-                reason = Reason(rule=Rule.BUSY, subject=calendar, start=start, end=end)
-                yield start - after, end + before, reason
+                yield start - after, end + before, Rule.BUSY, calendar, (start, end)
 
 
 def _blocks(kind: BusyType, page: SchedulingPage) -> bool:
@@ -211,10 +217,7 @@ def _booking_blockers(given: Circumstances) -> Iterator[Blocker]:
             low, high = kept_clear(
                 booking, buffer_before=page.buffer_before, buffer_after=page.buffer_after
             )
-            reason = Reason(
-                rule=Rule.BOOKING, subject=booking.id, start=booking.start, end=booking.end
-            )
-            yield low, high, reason
+            yield low, high, Rule.BOOKING, booking.id, (booking.start, booking.end)
 
 
 def _limits(page: SchedulingPage) -> list[tuple[str, int]]:

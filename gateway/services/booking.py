@@ -93,7 +93,9 @@ class BookingService:
         calendars = await calendars_of(tx, await _owner(tx, page.owner_id), now)
         found: Sequence[TimeRange] = ()
         if not calendars.lost:
-            given = await circumstances(tx, self._freebusy, page, calendars, window=window, now=now)
+            given = await circumstances(
+                tx, self._freebusy, page, calendars, window=window, now=now, only_looking=True
+            )
             found = offered(given, window, duration)
         return Offer(
             slots=tuple(found),

@@ -3,9 +3,10 @@
 Slots, the explanation of a time and the claim all read it here, so that they cannot disagree.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from gateway.freebusy.busytime import BusyPeriod
 from gateway.freebusy.explain import Circumstances, reading_window
 from gateway.model.collection import Collection
 from gateway.model.connection import HealthState
@@ -72,10 +73,18 @@ async def circumstances(
     *,
     window: TimeRange,
     now: Instant,
+    only_looking: bool = False,
 ) -> Circumstances:
-    """Read busy time and bookings for a decision about the window."""
+    """Read busy time and bookings for a decision about the window.
+
+    `only_looking` is for transactions that read: they may be answered from memory.
+    """
     reading = reading_window(page, window)
-    busy = await freebusy.busy_by_collection(calendars.selected, reading, tx=tx)
+    busy: Mapping[int, Sequence[BusyPeriod]]
+    if only_looking:
+        busy = await freebusy.remembered(calendars.owner, calendars.selected, reading, tx=tx)
+    else:
+        busy = await freebusy.busy_by_collection(calendars.selected, reading, tx=tx)
     return Circumstances(
         page=page,
         now=now,

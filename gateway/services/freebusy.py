@@ -6,7 +6,6 @@ busy, never as free.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -23,14 +22,18 @@ from gateway.model.recurrence import ObjectTimes
 from gateway.model.timerange import TimeRange
 from gateway.ports import Clock, Store, Transaction
 from gateway.services.index import times_of, zone_key, zone_of
+from gateway.services.kept import Kept
 
 MAX_PERIODS = 100_000
 """How many occurrences one answer computes at most."""
 CACHED = 1000
-REMEMBERED = 200
-"""How many answers are kept."""
+"""How many objects' compiled times are kept."""
 MANY = 5_000
 """Periods from which writing them leaves the event loop; such an answer is not kept."""
+MAX_TOLD = 16 << 20
+"""Bytes of answers that are kept."""
+MAX_REMEMBERED = 200_000
+"""Periods of calendars that are kept."""
 
 
 class FreeBusyService:
@@ -39,8 +42,11 @@ class FreeBusyService:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._compiled: OrderedDict[_Key, ObjectTimes] = OrderedDict()
-        self._told: OrderedDict[_State, bytes] = OrderedDict()
+        self._compiled: Kept[_Key, ObjectTimes] = Kept(max_weight=CACHED)
+        self._told: Kept[_State, bytes] = Kept(max_weight=MAX_TOLD)
+        self._remembered: Kept[_State, list[BusyPeriod]] = Kept(
+            max_weight=MAX_REMEMBERED, max_one=MANY
+        )
         self._log = structlog.get_logger("gateway.freebusy")
 
     async def selected(self, owner_id: int, *, tx: Transaction | None = None) -> list[Collection]:
@@ -77,25 +83,45 @@ class FreeBusyService:
         What was told is told again, unread, while nothing has changed that it rests on; the
         calendars must be as this transaction reads them.
         """
-        state = _State(
-            owner=(owner.id, owner.email),
-            calendars=tuple(
-                (one.public_id, one.revision, one.rules, *zone_key(one)) for one in collections
-            ),
-            window=window,
-        )
+        state = _state(owner, collections, window)
         known = self._told.get(state)
         if known is not None:
-            self._told.move_to_end(state)
             return known
         periods = await self.busy(collections, window, tx=tx)
         now = self._clock.now()
         if len(periods) > MANY:
             return await asyncio.to_thread(vfreebusy.render, periods, window, now=now)
-        told = self._told[state] = vfreebusy.render(periods, window, now=now)
-        while len(self._told) > REMEMBERED:
-            self._told.popitem(last=False)
+        told = vfreebusy.render(periods, window, now=now)
+        self._told.keep(state, told, len(told))
         return told
+
+    async def remembered(
+        self,
+        owner: Owner,
+        collections: Sequence[Collection],
+        window: TimeRange,
+        *,
+        tx: Transaction,
+    ) -> Mapping[int, Sequence[BusyPeriod]]:
+        """Return the busy time of each calendar by its id, unread while nothing has changed.
+
+        For transactions that only read: a revision that is rolled back is given again.
+        """
+        states = {one.id: _state(owner, [one], window) for one in collections}
+        found: dict[int, Sequence[BusyPeriod]] = {}
+        missing = []
+        for one in collections:
+            known = self._remembered.get(states[one.id])
+            if known is None:
+                missing.append(one)
+            else:
+                found[one.id] = known
+        if missing:
+            fresh = await self.busy_by_collection(missing, window, tx=tx)
+            for identifier, periods in fresh.items():
+                self._remembered.keep(states[identifier], periods, len(periods) + 1)
+            found |= fresh
+        return found
 
     async def busy_by_collection(
         self,
@@ -142,9 +168,7 @@ class FreeBusyService:
         known = {task.key: self._compiled.get(task.key) for task in tasks}
         computed = await asyncio.to_thread(_compute_all, tasks, known, window)
         for key, times in computed.compiled.items():
-            self._compiled[key] = times
-        while len(self._compiled) > CACHED:
-            self._compiled.popitem(last=False)
+            self._compiled.keep(key, times)
         if computed.cut:
             self._log.warning("freebusy.bounded", objects=len(records), window=window.seconds)
         return computed.periods
@@ -157,6 +181,16 @@ class _State:
     owner: tuple[int, str]
     calendars: tuple[tuple[str, int, BusyRules, str, str], ...]
     window: TimeRange
+
+
+def _state(owner: Owner, collections: Sequence[Collection], window: TimeRange) -> _State:
+    return _State(
+        owner=(owner.id, owner.email),
+        calendars=tuple(
+            (one.public_id, one.revision, one.rules, *zone_key(one)) for one in collections
+        ),
+        window=window,
+    )
 
 
 @dataclass(frozen=True, slots=True)

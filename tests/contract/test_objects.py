@@ -272,6 +272,32 @@ async def test_several_calendars_answer_together(objects, freebusy, owner, calen
     assert [len(apart[one.id]) for one in (calendar, other)] == [1, 1]
 
 
+async def test_what_is_remembered_follows_every_change(store, objects, freebusy, owner, calendar):
+    """Busy time told from memory is what reading tells, after each put, rule and removal."""
+
+    async def told() -> tuple[object, object]:
+        async with store.read() as tx:
+            current = await tx.collections.get(calendar.id)
+            told = await freebusy.remembered(owner, [current], WEEK, tx=tx)
+            return list(told[calendar.id]), (
+                await freebusy.busy_by_collection([current], WEEK, tx=tx)
+            )[calendar.id]
+
+    changes = [
+        objects.put(owner, calendar, "a.ics", an_event(end="20261201T100000Z")),
+        objects.put(owner, calendar, "a.ics", an_event(end="20261201T110000Z")),
+        objects.set_rules(owner, calendar, BusyRules(tentative_blocks=False)),
+        objects.remove(owner, calendar, "a.ics"),
+    ]
+    seen = [await told()]
+    for change in changes:
+        await change
+        seen += [await told(), await told()]
+
+    assert all(remembered == read for remembered, read in seen)
+    assert [len(remembered) for remembered, _ in seen] == [0, 1, 1, 1, 1, 1, 1, 0, 0]
+
+
 async def test_an_import_is_stored_whole_or_not_at_all(objects, owner, calendar):
     """A refusal inside a batch undoes the batch."""
     items = [(f"{number}.ics", an_event(str(number))) for number in range(3)]

@@ -36,7 +36,7 @@ ETAGS = PropRequest(names=("{DAV:}getetag",))
 def test_another_question_is_not_answered(other: ListingKey) -> None:
     """A listing answers its own question about its own revision, no other."""
     listings = Listings()
-    listings.keep(key_of(CALENDAR, ETAGS, minimal=False), "<listing/>")
+    listings.keep(key_of(CALENDAR, ETAGS, minimal=False), "<listing/>", 10)
 
     assert listings.get(key_of(CALENDAR, ETAGS, minimal=False)) == "<listing/>"
     assert listings.get(other) is None
@@ -53,10 +53,10 @@ def test_the_longest_unused_goes() -> None:
         )
         for number in range(4)
     ]
-    listings.keep(keys[0], "0" * 10)
-    listings.keep(keys[1], "1" * 10)
+    listings.keep(keys[0], "0" * 10, 10)
+    listings.keep(keys[1], "1" * 10, 10)
     listings.get(keys[0])
-    listings.keep(keys[2], "2" * 10)
-    listings.keep(keys[3], "3" * 11)
+    listings.keep(keys[2], "2" * 10, 10)
+    listings.keep(keys[3], "3" * 11, 11)
 
     assert [listings.get(key) is not None for key in keys] == [True, False, True, False]

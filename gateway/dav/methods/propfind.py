@@ -46,7 +46,7 @@ async def _members(
     if listing is None:
         members = await tree.members(tx, context.owner, resource)
         listing = await _rendered(tx, context, wanted, members)
-        context.listings.keep(key, listing)
+        context.listings.keep(key, listing, len(listing))
     return listing
 
 
