@@ -137,6 +137,21 @@ class Decision:
         """Return every start of the grid whose slot lies in the opening hours."""
         return sorted(start for start in self._grid if self._is_open(start))
 
+    def likely(self, window: TimeRange) -> Iterator[Instant]:
+        """Yield the candidates of a window that no bound and no busy time refuses at a glance.
+
+        Only what `reasons` would refuse is left out; most of a month's starts are.
+        """
+        starts = self.candidates()
+        low = max(window.start, self._earliest)
+        high = min(window.end - self._length, self._latest)
+        at, count = 0, len(self._blocked_ends)
+        for start in starts[bisect_left(starts, low) : bisect_right(starts, high)]:
+            while at < count and self._blocked_ends[at] <= start:
+                at += 1
+            if at == count or self._blocked_starts[at] >= start + self._length:
+                yield start
+
     def _refused_altogether(self) -> Iterator[Reason]:
         if self._page.state is not PageState.LIVE:
             yield Reason(rule=Rule.STATE, subject=self._page.state.value)

@@ -35,8 +35,8 @@ def offered(given: Circumstances, window: TimeRange, duration: int) -> list[Time
     length = duration * MINUTE
     return [
         TimeRange(start, start + length)
-        for start in decision.candidates()
-        if window.start <= start and start + length <= window.end and decision.is_offered(start)
+        for start in decision.likely(window)
+        if decision.is_offered(start)
     ]
 
 

@@ -11,6 +11,7 @@ Instant = int
 """UTC seconds since 1970-01-01T00:00:00Z; iCalendar knows nothing finer than a second."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FLAT_EPOCH = EPOCH.replace(tzinfo=None)
 MINUTE, HOUR, DAY = 60, 3600, 86400
 MIN_INSTANT: Instant = -2208988800
 """1900-01-01T00:00:00Z, the advertised `min-date-time`."""
@@ -32,12 +33,13 @@ def to_datetime(instant: Instant) -> datetime:
 
 def format_utc(instant: Instant) -> str:
     """Return the basic UTC form of RFC 5545 section 3.3.5, `20260105T090000Z`."""
-    return f"{to_datetime(instant):%Y%m%dT%H%M%SZ}".rjust(16, "0")
+    return format_rfc3339(instant).replace("-", "").replace(":", "")
 
 
 def format_rfc3339(instant: Instant) -> str:
     """Return the extended UTC form of RFC 3339, `2026-01-05T09:00:00Z`."""
-    return f"{to_datetime(instant):%Y-%m-%dT%H:%M:%SZ}".rjust(20, "0")
+    # A page of slots holds hundreds: strftime takes ten times as long.
+    return f"{(_FLAT_EPOCH + timedelta(seconds=instant)).isoformat()}Z"
 
 
 @dataclass(frozen=True, slots=True)
