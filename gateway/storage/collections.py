@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, bindparam, delete, select, update
 
 from gateway import errors
 from gateway.model.collection import BusyRules, Collection, Provider, Role
@@ -15,6 +15,14 @@ from gateway.storage.repository import Repository
 TABLE = schema.collection.c
 APART = {"cursor", "horizon_start", "horizon_end", "tzdata"}
 COLUMNS = [column for column in TABLE if column.name not in APART]
+# What every request asks is made once: building a statement costs as much as running it.
+BY_ID = select(*COLUMNS).where(TABLE.id == bindparam("wanted"))
+BY_NAME = select(*COLUMNS).where(
+    TABLE.owner_id == bindparam("owner"), TABLE.name == bindparam("wanted")
+)
+OF_OWNER = (
+    select(*COLUMNS).where(TABLE.owner_id == bindparam("wanted")).order_by(TABLE.order, TABLE.id)
+)
 
 
 def _collection(row: Row[Any]) -> Collection:
@@ -84,16 +92,18 @@ class Collections(Repository):
         return _collection(row)
 
     async def get(self, collection_id: int) -> Collection | None:
-        return await self._first(TABLE.id == collection_id)
+        row = await self._one(BY_ID, wanted=collection_id)
+        return _collection(row) if row else None
 
     async def by_name(self, owner_id: int, name: str) -> Collection | None:
-        return await self._first(TABLE.owner_id == owner_id, TABLE.name == name)
+        row = await self._one(BY_NAME, owner=owner_id, wanted=name)
+        return _collection(row) if row else None
 
     async def by_public_id(self, owner_id: int, public_id: str) -> Collection | None:
         return await self._first(TABLE.owner_id == owner_id, TABLE.public_id == public_id)
 
     async def of_owner(self, owner_id: int) -> Sequence[Collection]:
-        return await self._where(TABLE.owner_id == owner_id)
+        return [_collection(row) for row in await self._all(OF_OWNER, wanted=owner_id)]
 
     async def of_connection(self, connection_id: str) -> Sequence[Collection]:
         return await self._where(TABLE.connection_id == connection_id)

@@ -4,7 +4,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, literal, null, or_, select, union_all, update
+from sqlalchemy import (
+    Row,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from gateway import errors
 from gateway.model.collection import ObjectChange, ObjectRecord
@@ -18,6 +30,10 @@ HEADERS = [
     *(column for column in TABLE if column.name != "data"),
     func.length(TABLE.data).label("size"),
 ]
+# What every request asks is made once: building a statement costs as much as running it.
+BY_NAME = select(*COLUMNS).where(
+    TABLE.collection_id == bindparam("collection"), TABLE.name == bindparam("wanted")
+)
 BATCH = 500
 """Names asked for in one statement, far below what either engine takes."""
 
@@ -43,9 +59,7 @@ class Objects(Repository):
     """Implements ports.Objects."""
 
     async def get(self, collection_id: int, name: str) -> ObjectRecord | None:
-        row = await self._one(
-            select(*COLUMNS).where(TABLE.collection_id == collection_id, TABLE.name == name)
-        )
+        row = await self._one(BY_NAME, collection=collection_id, wanted=name)
         return record(row) if row else None
 
     async def get_many(self, collection_id: int, names: Sequence[str]) -> Sequence[ObjectRecord]:

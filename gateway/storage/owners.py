@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, bindparam, delete, select, update
 
 from gateway import errors
 from gateway.model.principal import Credential, CredentialKind, Owner, OwnerSettings, Session
@@ -14,6 +14,12 @@ from gateway.storage.repository import Repository
 
 OWNER = [column for column in schema.owner.c if column.name != "password_hash"]
 CREDENTIAL = [column for column in schema.credential.c if column.name != "digest"]
+# What every request asks is made once: building a statement costs as much as running it.
+BY_ID = select(*OWNER).where(schema.owner.c.id == bindparam("wanted"))
+BY_DIGEST = select(*CREDENTIAL).where(
+    schema.credential.c.kind == bindparam("of_kind"),
+    schema.credential.c.digest == bindparam("wanted"),
+)
 
 
 def _owner(row: Row[Any]) -> Owner:
@@ -75,7 +81,7 @@ class Owners(Repository):
         return _owner(row)
 
     async def get(self, owner_id: int) -> Owner | None:
-        row = await self._one(select(*OWNER).where(schema.owner.c.id == owner_id))
+        row = await self._one(BY_ID, wanted=owner_id)
         return _owner(row) if row else None
 
     async def by_email(self, email: str) -> Owner | None:
@@ -139,10 +145,7 @@ class Owners(Repository):
     async def by_credential(
         self, kind: CredentialKind, digest: str
     ) -> tuple[Owner, Credential] | None:
-        table = schema.credential.c
-        row = await self._one(
-            select(*CREDENTIAL).where(table.kind == kind.value, table.digest == digest)
-        )
+        row = await self._one(BY_DIGEST, of_kind=kind.value, wanted=digest)
         if row is None:
             return None
         owner = await self.get(row.owner_id)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from gateway import errors
 from gateway.model.page import SchedulingPage
@@ -12,6 +12,9 @@ from gateway.storage.codec import dump, load
 from gateway.storage.repository import Repository
 
 TABLE = schema.page.c
+# What every request asks is made once: building a statement costs as much as running it.
+BY_ID = select(TABLE.body).where(TABLE.id == bindparam("wanted"))
+BY_SLUG = select(TABLE.body).where(TABLE.slug == bindparam("wanted"))
 
 
 class Pages(Repository):
@@ -22,13 +25,11 @@ class Pages(Repository):
         await self._run(insert(schema.page).values(id=page.id, **_values(page)))
 
     async def get(self, page_id: str) -> SchedulingPage | None:
-        return await self._first(TABLE.id == page_id)
+        row = await self._one(BY_ID, wanted=page_id)
+        return load(SchedulingPage, row.body) if row else None
 
     async def by_slug(self, slug: str) -> SchedulingPage | None:
-        return await self._first(TABLE.slug == slug)
-
-    async def _first(self, where: Any) -> SchedulingPage | None:
-        row = await self._one(select(TABLE.body).where(where))
+        row = await self._one(BY_SLUG, wanted=slug)
         return load(SchedulingPage, row.body) if row else None
 
     async def of_owner(self, owner_id: int) -> Sequence[SchedulingPage]:

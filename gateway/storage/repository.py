@@ -29,11 +29,13 @@ class Repository:
     async def _run(self, statement: Executable) -> CursorResult[Any]:
         return await self.connection.execute(statement)
 
-    async def _one(self, statement: Executable) -> Row[Any] | None:
-        return (await self.connection.execute(statement)).one_or_none()
+    async def _one(self, statement: Executable, **values: object) -> Row[Any] | None:
+        """Return the only row, or None; `values` are those of a statement made once."""
+        return (await self.connection.execute(statement, values or None)).one_or_none()
 
-    async def _all(self, statement: Executable) -> Sequence[Row[Any]]:
-        return (await self.connection.execute(statement)).all()
+    async def _all(self, statement: Executable, **values: object) -> Sequence[Row[Any]]:
+        """Return every row; `values` are those of a statement made once."""
+        return (await self.connection.execute(statement, values or None)).all()
 
     async def _many(self, statement: Executable, rows: Sequence[dict[str, object]]) -> None:
         """Run one statement for many rows; for none, nothing."""
