@@ -91,9 +91,7 @@ class Decision:
         self._grid = {start for span in spans for start in range(span.start, span.end, step)}
         self._open = merge(spans)
         self._open_starts = [start for start, _ in self._open]
-        self._blockers = sorted(
-            [*_busy_blockers(given), *_booking_blockers(given)], key=lambda one: one[:2]
-        )
+        self._blockers = sorted([*_busy_blockers(given), *_booking_blockers(given)])
         blocked = merge(one[:2] for one in self._blockers)
         self._blocked_starts = [start for start, _ in blocked]
         self._blocked_ends = [end for _, end in blocked]
@@ -138,11 +136,11 @@ class Decision:
         return sorted(start for start in self._grid if self._is_open(start))
 
     def likely(self, window: TimeRange) -> Iterator[Instant]:
-        """Yield the candidates of a window that no bound and no busy time refuses at a glance.
+        """Yield the starts of a window that no bound and no busy time refuses at a glance.
 
         Only what `reasons` would refuse is left out; most of a month's starts are.
         """
-        starts = self.candidates()
+        starts = sorted(self._grid)
         low = max(window.start, self._earliest)
         high = min(window.end - self._length, self._latest)
         at, count = 0, len(self._blocked_ends)
@@ -213,9 +211,10 @@ def _busy_blockers(given: Circumstances) -> Iterator[Blocker]:
     """Yield busy time, widened so that the raw slot can be held against it."""
     page = given.page
     before, after = page.buffer_before * MINUTE, page.buffer_after * MINUTE
+    kinds = {kind for kind in BusyType if _blocks(kind, page)}
     for calendar, periods in given.busy.items():
         for start, end, kind in periods:
-            if start < end and _blocks(kind, page):
+            if kind in kinds and start < end:
                 yield start - after, end + before, Rule.BUSY, calendar, (start, end)
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
 
-from gateway.model.timerange import MINUTE, Instant, TimeRange
+from gateway.model.local_time import date_of
+from gateway.model.timerange import DAY, MINUTE, Instant, TimeRange
 from gateway.model.zone import Zone
 
 DECEMBER = 12
@@ -65,10 +66,10 @@ def window(first: date, after: date, place: Zone, duration: int) -> TimeRange:
 
 def by_day(slots: Iterable[TimeRange], place: Zone) -> dict[date, tuple[Instant, ...]]:
     """Return the starts of slots by local day."""
-    days: dict[date, list[Instant]] = {}
+    days: dict[int, list[Instant]] = {}
     for slot in slots:
-        days.setdefault(place.to_local(slot.start).date(), []).append(slot.start)
-    return {day: tuple(starts) for day, starts in days.items()}
+        days.setdefault(place.wall_of(slot.start) // DAY, []).append(slot.start)
+    return {date_of(day): tuple(starts) for day, starts in days.items()}
 
 
 def month(

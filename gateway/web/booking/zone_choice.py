@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.model.timerange import Instant
+from gateway.model.timerange import HOUR, MINUTE, Instant
 from gateway.model.zones import zone, zone_names
 
 AREAS = (
@@ -53,6 +53,8 @@ def zone_options(
         shown = rest.replace("_", " ") if area in AREAS else name
         # Of the names outside the areas only UTC means a place to anyone, or what is chosen.
         if area in AREAS or name == "UTC" or name in chosen:
-            option = ZoneOption(name, shown, f"{place.to_local(now):%H:%M}")
+            wall = place.wall_of(now)
+            time = f"{wall // HOUR % 24:02d}:{wall // MINUTE % 60:02d}"
+            option = ZoneOption(name, shown, time)
             groups[area if area in AREAS else ""].append(option)
     return [(area, options) for area, options in groups.items() if options]
