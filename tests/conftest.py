@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from gateway import ports
@@ -31,6 +32,15 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("here")
+
+# Left alone, structlog draws every trace as a picture: half of what a test of failures would cost.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.processors.format_exc_info,
+        structlog.processors.KeyValueRenderer(),
+    ]
+)
 
 START: Instant = 1795521600
 """2026-11-24T12:00:00Z, a Tuesday."""
