@@ -56,7 +56,7 @@ class ExchangeSource:
 
     def fail(self, **fault: object) -> None:
         """Break every answer from now on."""
-        self.server.trouble = Trouble(**fault)  # type: ignore[arg-type]
+        self.server.trouble = Trouble(**fault)
 
     def mend(self) -> None:
         """Answer well again."""
@@ -112,7 +112,7 @@ def _dashed(text: str) -> str:
 async def exchange_source(**server: object) -> AsyncIterator[ExchangeSource]:
     """Run a server with one empty mailbox."""
     client = GuardedClient(GuardOptions(allow_private=True), max_seconds=2)
-    async with ExchangeServer(**server) as exchange:  # type: ignore[arg-type]
+    async with ExchangeServer(**server) as exchange:
         mailbox = exchange.add(ADDRESS, PASSWORD)
         mailbox.calendar.name = "Work"
         account = ExchangeSource(exchange, mailbox, client)

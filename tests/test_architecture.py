@@ -67,6 +67,6 @@ def test_only_the_composition_root_reads_the_clock() -> None:
 
 def test_nothing_tracked_is_generated_or_private() -> None:
     """No compiled catalogue, database, key or cache is committed."""
-    private = re.compile(r"\.(mo|db|sqlite3?|pyc|key)$|(^|/)(\.venv|__pycache__|var)/")
+    private = re.compile(r"\.(mo|db|sqlite3?|pyc|key|coverage)$|(^|/)(\.venv|__pycache__|var)/")
 
     assert [name for name in TRACKED if private.search(name)] == []

@@ -75,7 +75,7 @@ class IcsSource:
 
     def fail(self, **fault: object) -> None:
         """Break every answer from now on."""
-        self.server.faults["work"] = Fault(**fault)  # type: ignore[arg-type]
+        self.server.faults["work"] = Fault(**fault)
 
     def mend(self) -> None:
         """Answer well again."""
@@ -156,7 +156,7 @@ class CaldavSource:
 
     def fail(self, **fault: object) -> None:
         """Break every answer from now on."""
-        self.proxy.fault = Fault(**fault)  # type: ignore[arg-type]
+        self.proxy.fault = Fault(**fault)
 
     def mend(self) -> None:
         """Answer well again."""

@@ -129,7 +129,7 @@ async def test_an_account_is_connected_and_booked_into(
 
     async with desk.services.store.read() as tx:
         owner = await tx.owners.get(registered.jane.id)
-        default = await tx.collections.get(owner.default_collection_id)  # type: ignore[union-attr,arg-type]
+        default = await tx.collections.get(owner.default_collection_id)
     assert default is not None
     world = registered.google.world if provider == "google" else registered.microsoft.world
     assert len(registered.written(provider)) == 1

@@ -166,7 +166,7 @@ async def test_accepting_is_logged(screen: Screen) -> None:
 async def test_the_store_shows_no_verifier(screen: Screen) -> None:
     """State and verifier are worth nothing to whoever reads the database."""
     query = await screen.begin()
-    async with screen.desk.store.connect() as connection:  # type: ignore[attr-defined]
+    async with screen.desk.store.connect() as connection:
         rows = (await connection.exec_driver_sql("SELECT * FROM consent")).all()
 
     assert query["state"] not in str(rows)
@@ -198,7 +198,7 @@ async def test_an_account_is_connected(screen: Screen, provider: str) -> None:
 
     async with desk.store.read() as tx:
         owner = await tx.owners.get(desk.owner.id)
-        calendars = {one.display_name: one for one in await tx.collections.of_owner(owner.id)}  # type: ignore[union-attr]
+        calendars = {one.display_name: one for one in await tx.collections.of_owner(owner.id)}
     assert connection.account == "jane@gmail.example"
     assert {name: one.selected for name, one in calendars.items()} == {"Jane": True, "Team": False}
     assert owner is not None
@@ -527,7 +527,7 @@ async def test_disconnecting_takes_the_consent_back(screen: Screen) -> None:
     assert screen.provider.asked[-1] == "/revoke"
     assert screen.provider.refresh_tokens == {}
     assert "connection.ended" in [event for event, _ in await screen.trail()]
-    async with screen.desk.store.connect() as connection:  # type: ignore[attr-defined]
+    async with screen.desk.store.connect() as connection:
         rows = (await connection.exec_driver_sql("SELECT id FROM ended_connection")).all()
     assert rows == []
 

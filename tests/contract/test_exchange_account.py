@@ -142,9 +142,9 @@ async def test_a_removed_booking_stays_removed(source: ExchangeSource) -> None:
 def a_series(source: ExchangeSource) -> None:
     """Put a daily series of four with one instance moved and one deleted."""
     master = an_item("series", "Series", "20261124T120000Z", "20261124T130000Z")
-    master.find(f"{T}CalendarItemType").text = "RecurringMaster"  # type: ignore[union-attr]
+    master.find(f"{T}CalendarItemType").text = "RecurringMaster"
     moved = an_item("series", "Moved", "20261125T150000Z", "20261125T160000Z")
-    moved.find(f"{T}CalendarItemType").text = "Exception"  # type: ignore[union-attr]
+    moved.find(f"{T}CalendarItemType").text = "Exception"
     identifier = source.mailbox.put_exception(moved)
     text = (
         "<t:x xmlns:t='http://schemas.microsoft.com/exchange/services/2006/types'><t:Recurrence>"
@@ -575,7 +575,7 @@ async def test_autodiscover_refused_is_the_end(source: ExchangeSource) -> None:
 async def test_a_last_look_at_whole_days_is_the_mailboxs_day(source: ExchangeSource) -> None:
     """An all-day item blocks the day of the mailbox's zone."""
     item = an_item("day", "Day", "20261124T230000Z", "20261125T230000Z")
-    item.find(f"{T}IsAllDayEvent").text = "true"  # type: ignore[union-attr]
+    item.find(f"{T}IsAllDayEvent").text = "true"
     ET.SubElement(item, f"{T}TimeZone").text = "(UTC+01:00) Amsterdam, Berlin"
     source.mailbox.put(item)
     adapter, calendar = await opened(source, time_zone="Europe/Amsterdam")

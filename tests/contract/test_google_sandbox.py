@@ -83,7 +83,7 @@ def conforms(value: Any, schema: Mapping[str, Any], where: str) -> None:
             assert name in known or others, f"{where}.{name} is not in Google's description"
             conforms(one, known.get(name) or others, f"{where}.{name}")
     else:
-        assert isinstance(value, TYPES[kind]), f"{where} is no {kind}"  # type: ignore[arg-type]
+        assert isinstance(value, TYPES[kind]), f"{where} is no {kind}"
 
 
 def test_every_route_is_one_of_googles(google: GoogleServer) -> None:

@@ -52,7 +52,7 @@ class Account:
             "refresh_token": self.provider.hand_out("refresh-0"),
             "expires_at": now + 3600,
         }
-        grant = Grant(**(known | values))  # type: ignore[arg-type]
+        grant = Grant(**(known | values))
         async with self.desk.store.write() as tx:
             sealed = self.service.seal(self.connection.id, grant)
             await tx.connections.set_secret(self.connection.id, sealed)
@@ -85,7 +85,7 @@ async def account(store: ports.Store, clock: FakeClock, owner: Owner) -> AsyncIt
     desk = await a_desk(store, clock, owner, local=(), connected=("work",), default="work")
     async with TokenEndpoint() as provider, store.read() as tx:
         [connection] = await tx.connections.of_owner(owner.id)
-        made = Account(desk, provider, connection, None)  # type: ignore[arg-type]
+        made = Account(desk, provider, connection, None)
         made.service = made.node()
         await made.keep()
         yield made

@@ -137,7 +137,7 @@ async def test_a_broken_token_endpoint_passes(
 ) -> None:
     """What fails there for now is no lost consent."""
     grant = await granted(microsoft)
-    microsoft.break_with(Fault(route="login.token", **fault))  # type: ignore[arg-type]
+    microsoft.break_with(Fault(route="login.token", **fault))
     with pytest.raises(Unavailable):
         await consent(microsoft).refresh(grant)
     microsoft.break_with()

@@ -322,7 +322,7 @@ async def test_ten_thousand_rows_are_bounded_work(hooked: Hooked) -> None:
         reads += 1
         return before()
 
-    store.read = counted  # type: ignore[method-assign]
+    store.read = counted
     lines = [a_line(subscriptionId=f"w{number}") for number in range(10_000)]
 
     assert await hooked.graph(*lines) == 202

@@ -244,7 +244,7 @@ async def a_server(
 
 def a_place(port: int, **values: object) -> Place:
     """Return a server on loopback."""
-    return Place(**({"host": "localhost", "port": port, "is_given": True} | values))  # type: ignore[arg-type]
+    return Place(**({"host": "localhost", "port": port, "is_given": True} | values))
 
 
 @pytest.mark.parametrize(

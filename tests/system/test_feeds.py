@@ -118,7 +118,7 @@ async def world(sqlite_store: SqlStore, clock: FakeClock) -> AsyncIterator[World
     freebusy = FreeBusyService(sqlite_store, clock)
     feeds = FeedService(sqlite_store, clock, freebusy, KeyRing.from_text(new_key()))
     app = web.Application()
-    app.add_routes(routes(SimpleNamespace(feeds=feeds, clock=clock)))  # type: ignore[arg-type]
+    app.add_routes(routes(SimpleNamespace(feeds=feeds, clock=clock)))
     async with TestClient(TestServer(app), auto_decompress=False) as client:
         yield World(
             store=sqlite_store,

@@ -60,7 +60,7 @@ class World:
 
     def fail(self, **fault: object) -> None:
         """Break the server's next answers."""
-        self.server.faults["work"] = Fault(**fault)  # type: ignore[arg-type]
+        self.server.faults["work"] = Fault(**fault)
 
     async def connect(self) -> ConnectionState:
         """Connect the calendar."""

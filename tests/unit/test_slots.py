@@ -46,7 +46,7 @@ def a_page(**fields: object) -> SchedulingPage:
         "weekly_hours": dict.fromkeys(WEEKDAYS, (("09:00", "17:00"),)),
         "horizon_days": 36500,
     }
-    return SchedulingPage(**(plain | fields))  # type: ignore[arg-type]  # fields of the page
+    return SchedulingPage(**(plain | fields))
 
 
 def a_booking(start: int, end: int, **fields: object) -> Booking:
@@ -66,7 +66,7 @@ def a_booking(start: int, end: int, **fields: object) -> Booking:
         "created_at": 0,
         "updated_at": 0,
     }
-    return Booking(**(plain | fields))  # type: ignore[arg-type]  # fields of the booking
+    return Booking(**(plain | fields))
 
 
 def hours_of(days: dict[str, list[list[str]]]) -> dict[str, tuple[tuple[str, str], ...]]:

@@ -35,7 +35,7 @@ def an_object(key: str, etag: str = "1", *, gone: bool = False) -> UpstreamObjec
 
 def a_page(*objects: UpstreamObject, last: bool = True, **more: object) -> UpstreamPage:
     """Return a page; the last one carries the cursor."""
-    return UpstreamPage(objects=objects, cursor="next" if last else None, **more)  # type: ignore[arg-type]
+    return UpstreamPage(objects=objects, cursor="next" if last else None, **more)
 
 
 def staged(*pages: UpstreamPage) -> Staging:

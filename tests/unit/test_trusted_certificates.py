@@ -27,7 +27,7 @@ class Secured:
 
 async def serve(folder: Path, **values: object) -> AsyncIterator[Secured]:
     """Run a server over TLS that refuses everybody in few words."""
-    file, der = certificate(folder, **values)  # type: ignore[arg-type]
+    file, der = certificate(folder, **values)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
 

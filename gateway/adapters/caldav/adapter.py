@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -114,8 +115,7 @@ class CaldavAdapter:
         gone = [_gone(href) for href in changed.gone]
         hrefs = list(changed.etags)
         for first in range(0, len(hrefs), AT_ONCE):
-            batch = hrefs[first : first + AT_ONCE]
-            yield await self._do(lambda batch=batch: self._page(upstream_id, batch))  # type: ignore[misc]
+            yield await self._do(partial(self._page, upstream_id, hrefs[first : first + AT_ONCE]))
         yield UpstreamPage(objects=gone, cursor=changed.cursor, complete=changed.complete)
 
     async def last_look(self, upstream_id: str, window: TimeRange) -> Sequence[BusyPeriod]:

@@ -6,6 +6,7 @@ whose exceptions are read with them. One corrupt item costs no other.
 
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -92,7 +93,7 @@ class ExchangeAdapter:
         state, complete = _decode(cursor), not _decode(cursor)
         anything = False
         for _ in range(MAX_ROUNDS):
-            page = await self._do(lambda state=state: self._changed(upstream_id, state))  # type: ignore[misc]
+            page = await self._do(partial(self._changed, upstream_id, state))
             if page is None:
                 # The server has forgotten the state: everything is read and compared anew.
                 state, complete = "", True
