@@ -56,6 +56,18 @@ class Connecting:
         return sum(one["route"] == "oauth.token" for one in self.google.world.log)
 
 
+def registration(google: GoogleServer) -> Google:
+    """Return the configuration of a gateway that is registered with a simulated Google."""
+    return Google(
+        client_id="sandbox",
+        client_secret="secret",
+        api_url=google.url,
+        auth_url=f"{google.url}/o/oauth2/v2/auth",
+        token_url=f"{google.url}/token",
+        revoke_url=f"{google.url}/revoke",
+    )
+
+
 @asynccontextmanager
 async def connecting_to_google(data_dir: Path) -> AsyncIterator[Connecting]:
     """Run both, with one account of two calendars."""
@@ -63,16 +75,7 @@ async def connecting_to_google(data_dir: Path) -> AsyncIterator[Connecting]:
         google.world.add_account(JANE, name="Jane")
         google.world.add_calendar("team@group.example", {JANE: "owner"}, summary="Team")
         google.world.add_account("john@gmail.example", name="John")
-        providers = Providers(
-            google=Google(
-                client_id="sandbox",
-                client_secret="secret",
-                api_url=google.url,
-                auth_url=f"{google.url}/o/oauth2/v2/auth",
-                token_url=f"{google.url}/token",
-                revoke_url=f"{google.url}/revoke",
-            )
-        )
+        providers = Providers(google=registration(google))
         async with owner_desk(data_dir, providers=providers) as desk:
             jane = await desk.owner()
             async with desk.signed_in() as browser:

@@ -7,26 +7,21 @@ calendar is as it was then; the transaction looks, and else says so.
 from dataclasses import dataclass, field
 
 from gateway.errors import CalgateError
-from gateway.model.collection import Collection, ObjectRecord
+from gateway.model.collection import Collection
 from gateway.model.timerange import Instant
 from gateway.ports import IndexEntry, Transaction
 from gateway.services.index import Basis, basis_of, entry_of, zone_key
-from gateway.services.objects import Prepared, prepare
+from gateway.services.objects import Prepared, ReadObject, prepare
 from gateway.services.sync_plan import Plan
 
 BATCH = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
+class Ready(ReadObject):
     """A new object with its rows, and without all that was needed to compute them."""
 
-    uid: str
-    component: str
-    etag: str
-    data: bytes
     entry: IndexEntry
-    zone: tuple[str, str]
 
 
 def ready(prepared: Prepared, basis: Basis) -> Ready:
@@ -80,7 +75,7 @@ class Batch:
         for start in range(0, len(names), BATCH):
             chosen = names[start : start + BATCH]
             ids = await tx.objects.add(
-                [_record(collection, name, self.new[name], now) for name in chosen]
+                [self.new[name].record(collection, name, now) for name in chosen]
             )
             entries = {key: self.new[name].entry for key, name in zip(ids, chosen, strict=True)}
             await tx.index.add(collection.id, entries)
@@ -108,18 +103,3 @@ def prepare_all(made: Plan, collection: Collection, basis: Basis, known: int) ->
         else:
             batch.new[name] = ready(found, basis)
     return batch
-
-
-def _record(collection: Collection, name: str, item: Ready, now: Instant) -> ObjectRecord:
-    return ObjectRecord(
-        id=0,
-        collection_id=collection.id,
-        name=name,
-        uid=item.uid,
-        component=item.component,
-        etag=item.etag,
-        data=item.data,
-        revision=0,
-        created_at=now,
-        modified_at=now,
-    )

@@ -42,15 +42,36 @@ class PutResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """An object that was read and compiled, ready to be written; `zone` is what it was read in."""
+class ReadObject:
+    """An object that was read; `zone` is what its times were read in."""
 
     uid: str
     component: str
     etag: str
     data: bytes
-    times: ObjectTimes
     zone: tuple[str, str]
+
+    def record(self, collection: Collection, name: str, now: Instant) -> ObjectRecord:
+        """Return the record to be stored; the store gives it its id and revision."""
+        return ObjectRecord(
+            id=0,
+            collection_id=collection.id,
+            name=name,
+            uid=self.uid,
+            component=self.component,
+            etag=self.etag,
+            data=self.data,
+            revision=0,
+            created_at=now,
+            modified_at=now,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared(ReadObject):
+    """An object that was read and compiled, ready to be written."""
+
+    times: ObjectTimes
 
     async def write(
         self, tx: Transaction, collection: Collection, *, name: str, now: Instant
@@ -59,20 +80,7 @@ class Prepared:
         times = self.times
         if self.zone != zone_key(collection):
             times = prepare(self.data, collection, lenient=True).times
-        record = await tx.objects.put(
-            ObjectRecord(
-                id=0,
-                collection_id=collection.id,
-                name=name,
-                uid=self.uid,
-                component=self.component,
-                etag=self.etag,
-                data=self.data,
-                revision=0,
-                created_at=now,
-                modified_at=now,
-            )
-        )
+        record = await tx.objects.put(self.record(collection, name, now))
         basis = await basis_of(tx, collection, now)
         # A series is expanded over the whole horizon: milliseconds, but not on the loop.
         entry = (

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page
 
-from gateway.config import Google, Microsoft, Providers
+from gateway.config import Microsoft, Providers
 from gateway.model.page import WEEKDAYS
 from gateway.model.principal import Owner
 from gateway.sandbox.google import GoogleServer
 from gateway.sandbox.microsoft import MicrosoftServer
 from tests.browser.conftest import WIDTH, overflow, violations
+from tests.connecting import registration
 from tests.owner_desk import PASSWORD, OwnerDesk, owner_desk
 
 pytestmark = pytest.mark.browser
@@ -47,14 +48,7 @@ async def registered(data_dir: Path) -> AsyncIterator[Registered]:
         google.world.add_calendar("team@group.example", {GMAIL: "owner"}, summary="Team")
         microsoft.world.add_mailbox(OFFICE, name="Jane")
         providers = Providers(
-            google=Google(
-                client_id="sandbox",
-                client_secret="secret",
-                api_url=google.url,
-                auth_url=f"{google.url}/o/oauth2/v2/auth",
-                token_url=f"{google.url}/token",
-                revoke_url=f"{google.url}/revoke",
-            ),
+            google=registration(google),
             microsoft=Microsoft(
                 client_id="sandbox",
                 client_secret="secret",

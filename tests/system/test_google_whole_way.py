@@ -11,12 +11,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway.config import Google, Providers
+from gateway.config import Providers
 from gateway.freebusy.busytime import merge
 from gateway.model.connection import HealthState
 from gateway.model.principal import Owner
 from gateway.model.timerange import HOUR, TimeRange, format_utc, to_instant
 from gateway.sandbox.google import Fault, GoogleServer
+from tests.connecting import registration
 from tests.dav_desk import dav_client
 from tests.owner_desk import OwnerDesk, owner_desk
 
@@ -68,16 +69,7 @@ async def world(data_dir: Path) -> AsyncIterator[World]:
     """Run both, nothing connected yet."""
     async with GoogleServer() as google:
         google.world.add_account(JANE)
-        providers = Providers(
-            google=Google(
-                client_id="sandbox",
-                client_secret="secret",
-                api_url=google.url,
-                auth_url=f"{google.url}/o/oauth2/v2/auth",
-                token_url=f"{google.url}/token",
-                revoke_url=f"{google.url}/revoke",
-            )
-        )
+        providers = Providers(google=registration(google))
         async with owner_desk(data_dir, providers=providers) as desk:
             yield World(desk, google, await desk.owner())
 

@@ -3,11 +3,9 @@
 import json
 from dataclasses import dataclass, replace
 
+from gateway.adapters._restarts import forced_again
 from gateway.adapters.google.assembly import VERSION
-from gateway.model.timerange import HOUR, Instant
-
-MAX_FORCED = 3
-"""How often in an hour Google may have us start over."""
+from gateway.model.timerange import Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +29,8 @@ class Cursor:
 
     def starts_over(self, now: Instant) -> "Cursor | None":
         """Return the cursor of a forced new start; None where that happens too often."""
-        recent = tuple(one for one in self.forced if one > now - HOUR)
-        if len(recent) >= MAX_FORCED:
-            return None
-        return Cursor(forced=(*recent, now))
+        forced = forced_again(self.forced, now)
+        return None if forced is None else Cursor(forced=forced)
 
     def continued(self, token: str) -> "Cursor":
         """Return the cursor after a list of events."""

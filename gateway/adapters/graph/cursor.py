@@ -3,14 +3,13 @@
 import json
 from dataclasses import dataclass
 
+from gateway.adapters._restarts import forced_again
 from gateway.adapters.graph.normalise import VERSION
-from gateway.model.timerange import DAY, HOUR, Instant, TimeRange
+from gateway.model.timerange import DAY, Instant, TimeRange
 
 BEFORE, AFTER = 31 * DAY, 410 * DAY
 """The window that is read: what the index covers, and the days until it is read anew."""
 ROLL = 7 * DAY
-MAX_FORCED = 3
-"""How often in an hour Graph may have us start over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +38,8 @@ class Cursor:
 
     def starts_over(self, now: Instant) -> "Cursor | None":
         """Return the cursor of a forced new start; None where that happens too often."""
-        recent = tuple(one for one in self.forced if one > now - HOUR)
-        return None if len(recent) >= MAX_FORCED else Cursor(forced=(*recent, now))
+        forced = forced_again(self.forced, now)
+        return None if forced is None else Cursor(forced=forced)
 
     def encode(self) -> str:
         """Return the text that is stored."""
