@@ -7,19 +7,18 @@ object with the fields of Fault and breaks the next answers until `DELETE /fault
 import asyncio
 import hashlib
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 
 import msgspec
 from aiohttp import web
 
 from gateway.sandbox.faults import LOGIN_PAGE, Fault, spoiled
+from gateway.sandbox.served import Served
 
 EMPTY = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//sandbox//EN\r\nEND:VCALENDAR\r\n"
 
 
 @dataclass
-class IcsServer:
+class IcsServer(Served):
     """One loopback server; `requests` is its log of answered statuses by calendar name."""
 
     host: str = "127.0.0.1"
@@ -27,38 +26,15 @@ class IcsServer:
     calendars: dict[str, bytes] = field(default_factory=dict)
     faults: dict[str, Fault] = field(default_factory=dict)
     requests: list[tuple[str, int]] = field(default_factory=list)
-    _runner: web.AppRunner | None = None
 
-    async def start(self) -> None:
-        """Begin to serve; port 0 takes a free one."""
+    def application(self) -> web.Application:
+        """Return the calendars and what breaks them."""
         app = web.Application(client_max_size=32 * 1024 * 1024)
         app.router.add_get("/calendars/{name}.ics", self._serve)
         app.router.add_put("/calendars/{name}.ics", self._put)
         app.router.add_put("/faults/{name}", self._break)
         app.router.add_delete("/faults/{name}", self._mend)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, self.port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
-
-    async def stop(self) -> None:
-        """Stop serving and drop every connection."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.stop()
+        return app
 
     def url(self, name: str) -> str:
         """Return the address of a calendar."""

@@ -1,9 +1,8 @@
 """What is kept between two reads of a Google calendar: a sync token, and what it belongs to."""
 
-import json
 from dataclasses import dataclass, replace
 
-from gateway.adapters._restarts import forced_again
+from gateway.adapters._cursors import decode, encode, forced_again
 from gateway.adapters.google.assembly import VERSION
 from gateway.model.timerange import Instant
 
@@ -38,28 +37,9 @@ class Cursor:
 
     def encode(self) -> str:
         """Return the text that is stored."""
-        return json.dumps(
-            {
-                "version": VERSION,
-                "token": self.token,
-                "digest": self.digest,
-                "role_at": self.role_at,
-                "forced": self.forced,
-            }
-        )
+        return encode(self, VERSION)
 
     @classmethod
     def decode(cls, text: str) -> "Cursor":
         """Read the stored text; one that another version wrote is a start from the beginning."""
-        try:
-            facts = json.loads(text or "{}")
-            if facts.get("version") != VERSION:
-                return cls()
-            return cls(
-                token=str(facts["token"]),
-                digest=str(facts["digest"]),
-                role_at=int(facts["role_at"]),
-                forced=tuple(int(one) for one in facts["forced"]),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return cls()
+        return decode(cls, text, VERSION)

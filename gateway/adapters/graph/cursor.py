@@ -1,9 +1,8 @@
 """What is kept between two reads of a Graph calendar: a delta link, and what it belongs to."""
 
-import json
 from dataclasses import dataclass
 
-from gateway.adapters._restarts import forced_again
+from gateway.adapters._cursors import decode, encode, forced_again
 from gateway.adapters.graph.normalise import VERSION
 from gateway.model.timerange import DAY, Instant, TimeRange
 
@@ -43,33 +42,12 @@ class Cursor:
 
     def encode(self) -> str:
         """Return the text that is stored."""
-        return json.dumps(
-            {
-                "version": VERSION,
-                "link": self.link,
-                "start": self.start,
-                "home": self.home,
-                "digest": self.digest,
-                "forced": self.forced,
-            }
-        )
+        return encode(self, VERSION)
 
     @classmethod
     def decode(cls, text: str) -> "Cursor":
         """Read the stored text; one that another version wrote is a start from the beginning."""
-        try:
-            facts = json.loads(text or "{}")
-            if facts.get("version") != VERSION:
-                return cls()
-            return cls(
-                link=str(facts["link"]),
-                start=int(facts["start"]),
-                home=str(facts["home"]),
-                digest=str(facts["digest"]),
-                forced=tuple(int(one) for one in facts["forced"]),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return cls()
+        return decode(cls, text, VERSION)
 
 
 def window_at(now: Instant) -> TimeRange:

@@ -12,8 +12,6 @@ import secrets
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 
 import msgspec
 from aiohttp import web
@@ -33,6 +31,7 @@ from gateway.sandbox.exchange.soap import (
 )
 from gateway.sandbox.exchange.writing import WRITING
 from gateway.sandbox.faults import LOGIN_PAGE, Fault, spoiled
+from gateway.sandbox.served import Served
 
 OPERATIONS = {**READING, **WRITING}
 XML = "text/xml; charset=utf-8"
@@ -64,7 +63,7 @@ class Logged:
 
 
 @dataclass
-class ExchangeServer:
+class ExchangeServer(Served):
     """One server on loopback with its mailboxes."""
 
     version: str = "Exchange2016"
@@ -81,32 +80,17 @@ class ExchangeServer:
     refused: list[str] = field(default_factory=list)
     """Every refused sign-in, by its user name."""
     port: int = 0
-    _runner: web.AppRunner | None = None
     _signed_in: dict[object, Person] = field(default_factory=dict)
     _nonces: dict[object, bytes] = field(default_factory=dict)
 
-    async def __aenter__(self) -> Self:
+    def application(self) -> web.Application:
+        """Return the server and what breaks it."""
         app = web.Application(client_max_size=32 * 1024 * 1024)
         app.router.add_route("PUT", "/control/trouble", self._break)
         app.router.add_route("DELETE", "/control/trouble", self._mend)
         app.router.add_route("GET", "/control/log", self._tell_log)
         app.router.add_route("*", "/{path:.*}", self._serve)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self.tls)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        return app
 
     @property
     def url(self) -> str:

@@ -3,7 +3,7 @@
 It does what Google does and threads tell of, faults included; nothing in it knows the gateway.
 """
 
-from gateway.sandbox.google.faults import Fault
+from gateway.sandbox.call_faults import Fault
 from gateway.sandbox.google.server import GoogleServer
 from gateway.sandbox.google.world import World
 

@@ -8,28 +8,19 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 from multidict import MultiDict, MultiMapping
 
+from gateway.sandbox.call_faults import Fault, Faults, abort, encode, planned, read_faults, send
 from gateway.sandbox.google import calendars, events, writes
+from gateway.sandbox.google.answers import spoil, told
 from gateway.sandbox.google.call import ApiError, Call, Json
-from gateway.sandbox.google.faults import (
-    Fault,
-    Faults,
-    abort,
-    encode,
-    error_answer,
-    read_faults,
-    send,
-    spoil,
-)
 from gateway.sandbox.google.oauth import OAuth, Refusal
 from gateway.sandbox.google.push import Push
 from gateway.sandbox.google.world import World
+from gateway.sandbox.served import Served
 
 Handle = Callable[[World, Call], Json]
 Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -61,7 +52,7 @@ class Route:
 
 
 @dataclass
-class GoogleServer:
+class GoogleServer(Served):
     """A simulated Google on loopback; `world` is what it knows and what happened."""
 
     world: World = field(default_factory=World)
@@ -76,15 +67,14 @@ class GoogleServer:
         self.push = Push(self.world)
         self.routes = self._routes()
         self._late: set[asyncio.Task[None]] = set()
-        self._runner: web.AppRunner | None = None
 
     @property
     def url(self) -> str:
         """The address of everything."""
         return f"http://{self.host}:{self.port}"
 
-    async def start(self) -> None:
-        """Begin to serve; port 0 takes a free one."""
+    def application(self) -> web.Application:
+        """Return the API, the sign-in and the control endpoint."""
         app = web.Application(client_max_size=32 * 1024 * 1024)
         for route in self.routes:
             app.router.add_route(route.method, f"/calendar/v3{route.path}", self._serve(route))
@@ -96,33 +86,14 @@ class GoogleServer:
             app.router.add_get(path, self._identity)
         app.router.add_route("*", "/_control/{what:.*}", self._control)
         app.router.add_route("*", "/{rest:.*}", self._unknown)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, self.port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        return app
 
-    async def stop(self) -> None:
-        """Stop serving and drop every connection."""
+    async def closing(self) -> None:
+        """Give up late effects and pushes."""
         for task in list(self._late):
             task.cancel()
         await asyncio.gather(*self._late, return_exceptions=True)
         await self.push.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.stop()
 
     def break_with(self, *faults: Fault) -> None:
         """Let calls go wrong from now on; nothing at all mends everything."""
@@ -203,7 +174,7 @@ class GoogleServer:
             return web.Response()
         if (fault.status or fault.redirect) and not fault.effect:
             self._write_down(request, route, fault.status, effect=False)
-            return error_answer(fault)
+            return planned(fault, told)
         status, answer = self._run(request, route, query, raw)
         self._write_down(request, route, status, effect=status < 300)  # noqa: PLR2004 - success
         self._tell("after", route)
@@ -212,7 +183,7 @@ class GoogleServer:
             abort(request)
             return web.Response()
         if fault.status:
-            return error_answer(fault)
+            return planned(fault, told)
         body = b"" if status == 204 else encode(spoil(fault, answer))  # noqa: PLR2004 - No Content
         return await send(request, fault, status, body)
 
@@ -295,7 +266,7 @@ class GoogleServer:
                 abort(request)
                 return web.Response()
             if fault.status and not fault.effect:
-                return error_answer(fault)
+                return planned(fault, told)
             try:
                 answer = await (
                     self.oauth.token(request) if name == "token" else self.oauth.revoke(request)

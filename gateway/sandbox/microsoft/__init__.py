@@ -3,7 +3,7 @@
 It does what Microsoft does and threads tell of, faults included; nothing in it knows the gateway.
 """
 
-from gateway.sandbox.google.faults import Fault
+from gateway.sandbox.call_faults import Fault
 from gateway.sandbox.microsoft.server import MicrosoftServer
 from gateway.sandbox.microsoft.world import World
 

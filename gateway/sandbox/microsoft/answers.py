@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from gateway.sandbox.google.faults import CANARY, LOGIN_PAGE, Fault
+from gateway.sandbox.call_faults import CANARY, Fault
 from gateway.sandbox.microsoft.call import GraphError, Json
 
 CODES = {
@@ -30,18 +30,9 @@ def told(error: GraphError, retry_after: str = "") -> web.Response:
     return web.json_response(error.body, status=error.status, headers=headers)
 
 
-def planned(fault: Fault) -> web.Response:
-    """Return the error that a fault asks for."""
-    headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-    if fault.redirect:
-        headers["Location"] = fault.redirect
-        return web.Response(status=fault.status or 302, headers=headers)
-    if fault.html:
-        return web.Response(
-            status=fault.status, body=LOGIN_PAGE, content_type="text/html", headers=headers
-        )
-    code = fault.reason or CODES.get(fault.status, "UnknownError")
-    return told(GraphError(fault.status, code, CANARY), fault.retry_after)
+def failing(status: int, reason: str) -> web.Response:
+    """Return a planned error as an answer."""
+    return told(GraphError(status, reason or CODES.get(status, "UnknownError"), CANARY))
 
 
 def spoiled(fault: Fault, answer: Json) -> Json:

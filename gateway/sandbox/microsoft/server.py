@@ -12,26 +12,19 @@ import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
 
-from gateway.sandbox.google.faults import (
-    Fault,
-    Faults,
-    abort,
-    encode,
-    read_faults,
-    send,
-)
+from gateway.sandbox.call_faults import Fault, Faults, abort, encode, planned, read_faults, send
 from gateway.sandbox.microsoft import calendars, events, writes
-from gateway.sandbox.microsoft.answers import applied, planned, spoiled, told
+from gateway.sandbox.microsoft.answers import applied, failing, spoiled, told
 from gateway.sandbox.microsoft.call import Call, GraphError, Json, preferences
 from gateway.sandbox.microsoft.delta import delta
 from gateway.sandbox.microsoft.login import Login, Refusal
 from gateway.sandbox.microsoft.push import Push
 from gateway.sandbox.microsoft.world import World
+from gateway.sandbox.served import Served
 
 Handle = Callable[[World, Call], Any]
 Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -55,7 +48,7 @@ class Route:
 
 
 @dataclass
-class MicrosoftServer:
+class MicrosoftServer(Served):
     """A simulated Microsoft on loopback; `world` is what it knows and what happened."""
 
     world: World = field(default_factory=World)
@@ -71,7 +64,6 @@ class MicrosoftServer:
         self.push = Push(self.world)
         self._under_way: Counter[str] = Counter()
         self._late: set[asyncio.Task[None]] = set()
-        self._runner: web.AppRunner | None = None
 
     @property
     def url(self) -> str:
@@ -88,8 +80,8 @@ class MicrosoftServer:
         """The authority for work, school and personal accounts."""
         return f"{self.url}/common"
 
-    async def start(self) -> None:
-        """Begin to serve; port 0 takes a free one."""
+    def application(self) -> web.Application:
+        """Return Graph, the sign-in and the control endpoint."""
         app = web.Application(client_max_size=4 * 1024 * 1024)
         for route in self._routes():
             app.router.add_route(route.method, f"/v1.0{route.path}", self._serve(route))
@@ -97,34 +89,19 @@ class MicrosoftServer:
         app.router.add_post("/{tenant}/oauth2/v2.0/token", self._token)
         app.router.add_route("*", "/_control/{what:.*}", self._control)
         app.router.add_route("*", "/{rest:.*}", self._unknown)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, self.port, ssl_context=self.tls)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        return app
+
+    async def start(self) -> None:
+        """Begin to serve; sign-in then knows where it stands."""
+        await super().start()
         self.login.root = self.url
 
-    async def stop(self) -> None:
-        """Stop serving and drop every connection."""
+    async def closing(self) -> None:
+        """Give up late effects and pushes."""
         for task in list(self._late):
             task.cancel()
         await self.settle()
         await self.push.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.stop()
 
     def break_with(self, *faults: Fault) -> None:
         """Let calls go wrong from now on; nothing at all mends everything."""
@@ -216,7 +193,7 @@ class MicrosoftServer:
             return web.Response()
         if (fault.status or fault.redirect) and not fault.effect:
             self._write_down(request, route, fault.status, effect=False)
-            return planned(fault)
+            return planned(fault, failing)
         status, answer = await self._run(request, route, raw)
         self._write_down(request, route, status, effect=status < 300)  # noqa: PLR2004 - success
         self._tell("after", route)
@@ -225,7 +202,7 @@ class MicrosoftServer:
             abort(request)
             return web.Response()
         if fault.status:
-            return planned(fault)
+            return planned(fault, failing)
         body = b"" if status in {202, 204} else encode(spoiled(fault, answer))
         response = await send(request, fault, status, body)
         if not response.prepared:
@@ -303,7 +280,7 @@ class MicrosoftServer:
             abort(request)
             return web.Response()
         if fault.status and not fault.effect:
-            return planned(fault)
+            return planned(fault, failing)
         try:
             status, answer = 200, await self.login.token(request)
         except Refusal as refusal:

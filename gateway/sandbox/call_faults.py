@@ -1,30 +1,19 @@
-"""What goes wrong, by route and number of call: before the effect, after it, or in the answer."""
+"""What goes wrong with the calls of an API: before the effect, after it, or in the answer."""
 
 import asyncio
 import contextlib
 import gzip
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from aiohttp import web
 
-from gateway.sandbox.google.call import ApiError, Json
+from gateway.sandbox.faults import LOGIN_PAGE
 
-LOGIN_PAGE = b"<!DOCTYPE html><html><title>Sign in</title><form action='/login'></form></html>"
-REASONS = {
-    400: "badRequest",
-    401: "authError",
-    403: "forbidden",
-    404: "notFound",
-    409: "conflict",
-    410: "fullSyncRequired",
-    412: "conditionNotMet",
-    429: "rateLimitExceeded",
-}
 CANARY = "canary-internal"
 """A word that stands in every planned error, so that a test sees it if it gets through."""
 
@@ -85,8 +74,8 @@ class Faults:
         return chosen
 
 
-def error_answer(fault: Fault) -> web.Response:
-    """Return the error that a fault asks for."""
+def planned(fault: Fault, told: Callable[[int, str], web.Response]) -> web.Response:
+    """Return the error that a fault asks for; `told` says a status and reason as the API does."""
     headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
     if fault.redirect:
         headers["Location"] = fault.redirect
@@ -95,23 +84,8 @@ def error_answer(fault: Fault) -> web.Response:
         return web.Response(
             status=fault.status, body=LOGIN_PAGE, content_type="text/html", headers=headers
         )
-    reason = fault.reason or REASONS.get(fault.status, "backendError")
-    return web.json_response(
-        ApiError(fault.status, reason, CANARY).body, status=fault.status, headers=headers
-    )
-
-
-def spoil(fault: Fault, answer: Json) -> Json:
-    """Return a list with its pages or items lost, or with one more page than there is."""
-    answer = dict(answer)
-    if fault.lose_next:
-        answer.pop("nextPageToken", None)
-        answer.pop("nextSyncToken", None)
-    if fault.lose_items and "items" in answer:
-        answer["items"] = []
-    if fault.endless:
-        answer.pop("nextSyncToken", None)
-        answer["nextPageToken"] = "e30="
+    answer = told(fault.status, fault.reason)
+    answer.headers.update(headers)
     return answer
 
 
@@ -152,7 +126,7 @@ def abort(request: web.Request) -> None:
         request.transport.abort()
 
 
-def encode(answer: Json) -> bytes:
+def encode(answer: Any) -> bytes:
     """Return an answer as JSON."""
     return msgspec.json.encode(answer)
 
