@@ -228,10 +228,11 @@ def _booking_blockers(given: Circumstances) -> Iterator[Blocker]:
     page = given.page
     for booking in given.bookings:
         if booking.state in BLOCKING:
-            low, high = kept_clear(
+            kept = kept_clear(
                 booking, buffer_before=page.buffer_before, buffer_after=page.buffer_after
             )
-            yield low, high, Rule.BOOKING, booking.id, (booking.start, booking.end)
+            for (low, high), span in zip(kept, booking.spans, strict=True):
+                yield low, high, Rule.BOOKING, booking.id, span
 
 
 def _limits(page: SchedulingPage) -> list[tuple[str, int]]:

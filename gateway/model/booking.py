@@ -49,10 +49,25 @@ TRANSITIONS: dict[BookingState, frozenset[BookingState]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """Another time that a booking keeps besides its own until it is sure which of them it has.
+
+    `by` is who asked for it, `written` says that the calendar may have it already.
+    """
+
+    start: Instant
+    end: Instant
+    by: str
+    since: Instant
+    written: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
     """The result of choosing a slot. Buffers are minutes, kept as they were when it was made.
 
-    `reason` says why it is in its state where that is not plain: a stable code.
+    `reason` says why it is in its state where that is not plain: a stable code. `written_at` is
+    when its event was last written: what a calendar tells soon after that may be older than it.
     """
 
     id: str
@@ -77,26 +92,33 @@ class Booking:
     source: str = "page"
     locale: str = "en"
     reason: str = ""
+    moving: Move | None = None
+    written_at: Instant = 0
     created_at: Instant
     updated_at: Instant
+
+    @property
+    def spans(self) -> tuple[tuple[Instant, Instant], ...]:
+        """Every time that the booking keeps others from."""
+        own = (self.start, self.end)
+        return (own, (self.moving.start, self.moving.end)) if self.moving else (own,)
 
 
 def kept_clear(
     booking: Booking, *, buffer_before: int, buffer_after: int
-) -> tuple[Instant, Instant]:
-    """Return the span that a candidate with these buffers may not meet.
+) -> list[tuple[Instant, Instant]]:
+    """Return the spans that a candidate with these buffers may not meet.
 
     On each side the larger of the two buffers that face each other counts, not their sum.
     """
-    return (
-        booking.start - max(booking.buffer_before, buffer_after) * MINUTE,
-        booking.end + max(booking.buffer_after, buffer_before) * MINUTE,
-    )
+    before = max(booking.buffer_before, buffer_after) * MINUTE
+    after = max(booking.buffer_after, buffer_before) * MINUTE
+    return [(start - before, end + after) for start, end in booking.spans]
 
 
 def conflicts(candidate: Booking, other: Booking) -> bool:
     """Tell whether two bookings are closer than the larger of the buffers between them."""
-    low, high = kept_clear(
+    kept = kept_clear(
         other, buffer_before=candidate.buffer_before, buffer_after=candidate.buffer_after
     )
-    return low < candidate.end and candidate.start < high
+    return any(low < end and start < high for low, high in kept for start, end in candidate.spans)

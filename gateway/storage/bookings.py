@@ -4,11 +4,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Executable, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    Executable,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    not_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.exc import DBAPIError
 
 from gateway import errors
-from gateway.model.booking import BLOCKING, TRANSITIONS, Booking, BookingState
+from gateway.model.booking import BLOCKING, TRANSITIONS, Booking, BookingState, Move
 from gateway.model.timerange import Instant, TimeRange
 from gateway.storage import schema
 from gateway.storage.codec import dump, load
@@ -18,16 +30,15 @@ TABLE = schema.booking.c
 GUARD = "booking_overlap"
 BLOCKS = TABLE.state.in_(sorted(state.value for state in BLOCKING))
 # What every request asks is made once: building a statement costs as much as running it.
-BLOCKING_IN = (
-    select(schema.booking)
-    .where(
-        TABLE.owner_id == bindparam("owner"),
-        BLOCKS,
-        TABLE.end_at > bindparam("low"),
-        TABLE.start_at < bindparam("high"),
-    )
-    .order_by(TABLE.start_at, TABLE.id)
-)
+_OWN_TIME = and_(TABLE.end_at > bindparam("low"), TABLE.start_at < bindparam("high"))
+_NEXT_TIME = and_(TABLE.moving_end > bindparam("low"), TABLE.moving_start < bindparam("high"))
+# Two halves, for each of which there is an index; that of bookings on the move is tiny.
+BLOCKING_IN = union_all(
+    select(schema.booking).where(TABLE.owner_id == bindparam("owner"), BLOCKS, _OWN_TIME),
+    select(schema.booking).where(
+        TABLE.owner_id == bindparam("owner"), BLOCKS, _NEXT_TIME, not_(_OWN_TIME)
+    ),
+).order_by("start_at", "id")
 UNFINISHED = TABLE.state.in_(
     [BookingState.HELD.value, BookingState.WRITING.value, BookingState.PENDING.value]
 )
@@ -57,12 +68,27 @@ def _booking(row: Row[Any]) -> Booking:
         source=row.source,
         locale=row.locale,
         reason=row.reason,
+        moving=_move(row),
+        written_at=row.written_at,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
 
 
+def _move(row: Row[Any]) -> Move | None:
+    if row.moving_start is None:
+        return None
+    return Move(
+        start=row.moving_start,
+        end=row.moving_end,
+        by=row.moving_by,
+        since=row.moving_since,
+        written=bool(row.moving_written),
+    )
+
+
 def _values(booking: Booking) -> dict[str, Any]:
+    move = booking.moving
     return {
         "owner_id": booking.owner_id,
         "page_id": booking.page_id,
@@ -85,6 +111,12 @@ def _values(booking: Booking) -> dict[str, Any]:
         "source": booking.source,
         "locale": booking.locale,
         "reason": booking.reason,
+        "moving_start": move.start if move else None,
+        "moving_end": move.end if move else None,
+        "moving_by": move.by if move else "",
+        "moving_since": move.since if move else 0,
+        "moving_written": move.written if move else False,
+        "written_at": booking.written_at,
         "created_at": booking.created_at,
         "updated_at": booking.updated_at,
     }
@@ -110,6 +142,13 @@ class Bookings(Repository):
     async def blocking(self, owner_id: int, window: TimeRange) -> Sequence[Booking]:
         rows = await self._all(BLOCKING_IN, owner=owner_id, low=window.start, high=window.end)
         return [_booking(row) for row in rows]
+
+    async def standing(self, collection_id: int, since: Instant) -> Sequence[Booking]:
+        return await self._where(
+            TABLE.collection_id == collection_id,
+            TABLE.end_at > since,
+            TABLE.state == BookingState.CONFIRMED.value,
+        )
 
     async def unfinished(self, owner_id: int | None = None) -> Sequence[Booking]:
         if owner_id is None:

@@ -17,6 +17,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
+    text,
 )
 
 metadata = MetaData(
@@ -263,8 +265,8 @@ page = Table(
     Index(None, "owner_id"),
 )
 
-# The overlap guard is a trigger on SQLite and an EXCLUDE constraint on PostgreSQL, both in the
-# first migration.
+# The overlap guard is a trigger on SQLite and an EXCLUDE constraint on PostgreSQL, both in a
+# migration. A booking that is being moved keeps two times.
 booking = Table(
     "booking",
     metadata,
@@ -290,10 +292,24 @@ booking = Table(
     Column("source", String(32), nullable=False),
     Column("locale", String(16), nullable=False),
     Column("reason", String(32), nullable=False),
+    Column("moving_start", BigInteger),
+    Column("moving_end", BigInteger),
+    Column("moving_by", String(16), nullable=False, server_default=""),
+    Column("moving_since", BigInteger, nullable=False, server_default="0"),
+    Column("moving_written", Boolean, nullable=False, server_default=false()),
+    Column("written_at", BigInteger, nullable=False, server_default="0"),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Index(None, "owner_id", "start_at"),
     Index(None, "owner_id", "end_at"),
+    Index(
+        "ix_booking_owner_id_moving_end",
+        "owner_id",
+        "moving_end",
+        sqlite_where=text("moving_end IS NOT NULL"),
+        postgresql_where=text("moving_end IS NOT NULL"),
+    ),
+    Index(None, "collection_id", "end_at"),
     Index(None, "page_id", "start_at"),
     Index(None, "state"),
     Index(None, "email"),

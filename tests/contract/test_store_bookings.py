@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from gateway import errors
-from gateway.model.booking import BookingState
+from gateway.model.booking import BookingState, Move
 from gateway.model.timerange import HOUR, TimeRange
 from tests.builders import NOON, a_booking, an_owner
 
@@ -148,3 +148,23 @@ async def test_of_many_claims_at_once_one_wins(store, owner, locked):
         outcome for outcome in outcomes if isinstance(outcome, str)
     ]
     assert len(stored) == 1
+
+
+@pytest.mark.parametrize("which", ["its own time", "its next time"])
+async def test_a_booking_on_the_move_keeps_both_times(store, owner, which):
+    """Until it is sure which time it has, the database lets nobody have either; nor does a look."""
+    moving = Move(start=NOON + 15 * 60, end=NOON + 45 * 60, by="visitor", since=NOON)
+    booking = a_booking(owner.id, start=NOON, moving=moving)
+    at = NOON if which == "its own time" else NOON + 40 * 60
+    async with store.write(owner_id=owner.id) as transaction:
+        await transaction.bookings.add(booking)
+        other = a_booking(owner.id, start=NOON + 5 * HOUR)
+        await transaction.bookings.add(other)
+        with pytest.raises(errors.SlotTaken):
+            await transaction.bookings.add(a_booking(owner.id, start=at))
+        clash = Move(start=at, end=at + 60, by="owner", since=NOON)
+        with pytest.raises(errors.SlotTaken):
+            await transaction.bookings.move(replace(other, moving=clash), other.state, NOON)
+        found = await transaction.bookings.blocking(owner.id, TimeRange(at, at + 60))
+
+        assert found == [booking]
