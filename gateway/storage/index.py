@@ -237,8 +237,18 @@ class Index(Repository):
         before, inside = days_of(pending.horizon), days_of(horizon)
         kept = [key for key in pending.added if key[0] in inside]
         pending.added = {key: pending.added[key] for key in kept}
-        pending.dirty = (pending.dirty & inside) | (inside - before)
+        pending.dirty &= inside
+        # Most horizons are a new calendar's, which has nothing yet that its days could be made of.
+        if inside - before and await self._any_span(collection_id):
+            pending.dirty |= inside - before
         pending.horizon = horizon
+
+    async def _any_span(self, collection_id: int) -> bool:
+        for table in (schema.occurrence, schema.long_occurrence):
+            one = select(table.c.object_id).where(table.c.collection_id == collection_id).limit(1)
+            if await self._one(one):
+                return True
+        return False
 
     async def outdated(self, *, before_end: Instant, tzdata: str) -> Sequence[int]:
         table = schema.collection.c
