@@ -1,6 +1,7 @@
 """The JSON API: /api/v1 and its description, /api/openapi.json."""
 
 import re
+from functools import cache
 
 import msgspec
 from aiohttp import web
@@ -26,11 +27,10 @@ OPERATIONS = (
 
 def routes(services: Services) -> list[web.RouteDef]:
     """Return the routes of the API."""
-    described = msgspec.json.encode(document(OPERATIONS, services.edge.public_url))
 
     async def describe(_request: web.Request) -> web.Response:
         return web.Response(
-            body=described,
+            body=_description(services.edge.public_url),
             content_type="application/json",
             headers={**HEADERS, **OPEN, "Cache-Control": "public, max-age=300"},
         )
@@ -40,6 +40,12 @@ def routes(services: Services) -> list[web.RouteDef]:
         *(operation.route(services) for operation in OPERATIONS),
         web.route("*", "/api/{anything:.*}", _nothing_here),
     ]
+
+
+@cache
+def _description(public_url: str) -> bytes:
+    """Return the document as bytes: made at the first request, since few starts ever see one."""
+    return msgspec.json.encode(document(OPERATIONS, public_url))
 
 
 async def _nothing_here(request: web.Request) -> web.Response:

@@ -1,6 +1,7 @@
 """/api/openapi.json, made from the same route table and shapes that answer requests."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -21,8 +22,14 @@ CHALLENGE = {"WWW-Authenticate": {"description": "Bearer.", "schema": {"type": "
 HEADERS: dict[int, dict[str, Any]] = {401: CHALLENGE, 429: RETRY, 503: RETRY}
 
 
-def document(operations: Sequence[Operation], public_url: str) -> dict[str, Any]:
+def document(operations: tuple[Operation, ...], public_url: str) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of the operations."""
+    return {**_described(operations), "servers": [{"url": public_url}]}
+
+
+@cache
+def _described(operations: tuple[Operation, ...]) -> dict[str, Any]:
+    """Return all of the document that is the same at every address; nobody may change it."""
     schema_of, components = _schemas(operations)
     paths: dict[str, dict[str, Any]] = {"/api/openapi.json": {"get": _itself()}}
     for one in operations:
@@ -30,7 +37,6 @@ def document(operations: Sequence[Operation], public_url: str) -> dict[str, Any]
     return {
         "openapi": "3.1.0",
         "info": {"title": "calgate", "version": __version__, "description": ABOUT},
-        "servers": [{"url": public_url}],
         "paths": paths,
         "components": {
             "schemas": components,
