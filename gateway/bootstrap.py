@@ -37,7 +37,7 @@ from gateway.services.objects import ObjectService
 from gateway.services.outbox import Handler, OutboxService
 from gateway.services.owners import OwnerService
 from gateway.services.pages import PageService
-from gateway.services.passwords import Passwords
+from gateway.services.passwords import STRONG, Cost, Passwords
 from gateway.services.registry import EdgeSettings, Services
 from gateway.services.scheduling import SchedulingService
 from gateway.services.settings import SettingsService
@@ -92,7 +92,7 @@ class Gateway:
 
 
 @asynccontextmanager
-async def open_gateway(config: Config) -> AsyncIterator[Gateway]:
+async def open_gateway(config: Config, *, hashing: Cost = STRONG) -> AsyncIterator[Gateway]:
     """Open the database, check the key, build every service; close all of it at the end."""
     ring = key_ring(config)
     async with AsyncExitStack() as stack:
@@ -103,7 +103,7 @@ async def open_gateway(config: Config) -> AsyncIterator[Gateway]:
         client = GuardedClient(guard_options(config))
         stack.push_async_callback(client.close)
         stack.callback(client.threads.close)
-        passwords = Passwords()
+        passwords = Passwords(hashing)
         stack.callback(passwords.close)
         parts = _Parts(
             config,

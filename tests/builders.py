@@ -8,10 +8,13 @@ from gateway.model.collection import Collection, ObjectRecord
 from gateway.model.connection import Connection
 from gateway.model.page import SchedulingPage
 from gateway.model.principal import Owner
+from gateway.services.passwords import Cost
 
 _numbers = count(1)
 NOON = 1795521600
 """2026-11-24T12:00:00Z, where the fake clock starts."""
+CHEAP = Cost(passes=1, kibibytes=8)
+"""What hashing costs where a test is not about it."""
 
 
 def _id(prefix: str) -> str:

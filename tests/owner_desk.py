@@ -19,7 +19,7 @@ from gateway.services.registry import Services
 from gateway.services.tokens import digest, new_secret
 from gateway.storage.cipher import new_key
 from gateway.web.server import start_server
-from tests.builders import a_booking, a_collection, a_connection
+from tests.builders import CHEAP, a_booking, a_collection, a_connection
 from tests.plain_browser import PlainBrowser
 from tests.served import free_port
 
@@ -140,7 +140,7 @@ async def owner_desk(
         providers=providers or Providers(),
         security=Security(allow_private_networks=True),
     )
-    async with open_gateway(config) as gateway:
+    async with open_gateway(config, hashing=CHEAP) as gateway:
         server = await start_server(gateway.app, "127.0.0.1", port)
         try:
             yield OwnerDesk(url=url, services=gateway.services)

@@ -26,6 +26,7 @@ from gateway.services.sync import SyncService
 from gateway.telemetry import Metrics
 from gateway.web.app import build_app
 from tests.booking_desk import URL, Desk
+from tests.builders import CHEAP
 
 
 def services_of(
@@ -47,7 +48,7 @@ def services_of(
         store=store,
         clock=clock,
         cipher=desk.cipher,
-        owners=OwnerService(store, clock, Passwords(), failures_per_hour=30),
+        owners=OwnerService(store, clock, Passwords(CHEAP), failures_per_hour=30),
         objects=desk.objects,
         freebusy=freebusy,
         bookings=desk.bookings,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
@@ -12,16 +12,28 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 T = TypeVar("T")
 
 MIN_LENGTH, MAX_LENGTH = 8, 1024
-# 19 MiB and two passes: OWASP's first choice for argon2id; two workers keep a flood of sign-ins
-# from taking the machine.
+# Two workers keep a flood of sign-ins from taking the machine.
 WORKERS = 2
+
+
+class Cost(NamedTuple):
+    """What hashing a password takes of whoever does it, an attacker included."""
+
+    passes: int
+    kibibytes: int
+
+
+STRONG = Cost(passes=2, kibibytes=19 * 1024)
+"""OWASP's choice for argon2id; tests of something else hand in a small one."""
 
 
 class Passwords:
     """Hashes and verifies; a verification costs the same whether the account exists or not."""
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+    def __init__(self, cost: Cost = STRONG) -> None:
+        self._hasher = PasswordHasher(
+            time_cost=cost.passes, memory_cost=cost.kibibytes, parallelism=1
+        )
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="passwords")
 
     @cached_property

@@ -9,6 +9,7 @@ from gateway.model.principal import CredentialKind, Owner
 from gateway.ports import Store
 from gateway.services.owners import SESSION_SECONDS, OwnerService
 from gateway.services.passwords import Passwords
+from tests.builders import CHEAP
 from tests.conftest import FakeClock
 
 PASSWORD = "correct horse battery"
@@ -19,7 +20,7 @@ LIMIT = 3
 @pytest.fixture
 def passwords() -> Iterator[Passwords]:
     """Give a hasher and let its threads go."""
-    made = Passwords()
+    made = Passwords(CHEAP)
     yield made
     made.close()
 

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.bootstrap import open_gateway
+from gateway.config import Config
+from gateway.storage.cipher import new_key
 from tests.owner_desk import PASSWORD, OwnerDesk, owner_desk
 from tests.plain_browser import PlainBrowser
 
@@ -25,6 +28,16 @@ async def browser(desk: OwnerDesk) -> AsyncIterator[PlainBrowser]:
     """Give a browser in which nobody is signed in."""
     async with desk.browser() as opened:
         yield opened
+
+
+async def test_a_password_costs_what_it_should(data_dir: Path) -> None:
+    """A gateway hashes at the full cost unless whoever opens it says otherwise."""
+    async with open_gateway(Config(data_dir=str(data_dir), key=new_key())) as gateway:
+        jane = await gateway.services.owners.add(JANE, PASSWORD)
+        async with gateway.services.store.read() as tx:
+            stored = await tx.owners.password_hash(jane.id)
+
+    assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 async def test_signing_in_leads_to_the_dashboard(browser: PlainBrowser) -> None:

@@ -26,11 +26,11 @@ async def test_the_right_password_is_right(passwords: Passwords) -> None:
 
 
 async def test_a_hash_is_argon2id_and_salted(passwords: Passwords) -> None:
-    """Two hashes of one password differ, and neither holds it."""
+    """Two hashes of one password differ, neither holds it, each cost what OWASP asks."""
     first, second = await passwords.hash("correct horse"), await passwords.hash("correct horse")
 
     assert first != second
-    assert first.startswith("$argon2id$")
+    assert first.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert "correct" not in first
 
 
