@@ -18,7 +18,7 @@ from gateway.services.claim import token_of
 from gateway.services.registry import Services
 from gateway.services.tokens import digest, new_secret
 from gateway.storage.cipher import new_key
-from gateway.web.server import start_server
+from gateway.web.server import Deadlines, Server, start_server
 from tests.builders import CHEAP, a_booking, a_collection, a_connection
 from tests.plain_browser import PlainBrowser
 from tests.served import free_port
@@ -32,6 +32,7 @@ class OwnerDesk:
 
     url: str
     services: Services
+    server: Server
 
     async def owner(self, email: str = "jane@example.org", **values: Any) -> Owner:
         """Make an owner, with a seat if nothing else is said."""
@@ -125,6 +126,7 @@ async def owner_desk(
     failures: int = 30,
     mail_host: str = "",
     providers: Providers | None = None,
+    deadlines: Deadlines | None = None,
 ) -> AsyncIterator[OwnerDesk]:
     """Open a gateway over an empty database and serve it on loopback."""
     port = free_port()
@@ -141,8 +143,8 @@ async def owner_desk(
         security=Security(allow_private_networks=True),
     )
     async with open_gateway(config, hashing=CHEAP) as gateway:
-        server = await start_server(gateway.app, "127.0.0.1", port)
+        server = await start_server(gateway.app, "127.0.0.1", port, deadlines=deadlines)
         try:
-            yield OwnerDesk(url=url, services=gateway.services)
+            yield OwnerDesk(url=url, services=gateway.services, server=server)
         finally:
             await server.stop()

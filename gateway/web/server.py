@@ -1,34 +1,117 @@
 """Listening, with deadlines the HTTP library does not have.
 
-Law: a connection that has not sent a whole request head within HEAD_SECONDS is closed, and so is
-one whose request (its body and its answer included) takes longer than REQUEST_SECONDS. One peer
-address holds at most MAX_WAITING connections that have waited for a head for GRACE_SECONDS.
+Law: a connection that has not sent a whole request head by its deadline is closed, and so is one
+whose request (its body and the last byte of its answer included) takes longer than a request may.
+One peer address holds a bounded number of connections that wait for a head; a reader who takes his
+time has no more of an answer in our memory than PIECE and the socket's buffer.
 """
 
 import asyncio
 import contextlib
 import logging
+import socket
+import struct
 from collections import defaultdict
+from dataclasses import dataclass
 from http import HTTPStatus
+from typing import cast
 
 import structlog
-from aiohttp import hdrs, web
+from aiohttp import hdrs, payload, web
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.web_protocol import RequestHandler
 
-HEAD_SECONDS = 12.0
-REQUEST_SECONDS = 55.0
-MAX_WAITING = 50
-GRACE_SECONDS = 5.0
-"""How long a new connection counts for no limit: while we are busy its head may lie here unread."""
-LOOK_SECONDS = 1.0
 BACKLOG = 512
+PIECE = 64 * 1024
+# The kernel too keeps no more than this for a slow reader, where it can be told.
+UNSENT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 NAME = "calgate"
 # Request lines hold secrets (feed tokens, manage links): this logger stays above INFO.
 ACCESS = logging.getLogger("aiohttp.access")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """How long a connection may take, in seconds, and how many of an address may wait."""
+
+    head: float = 12.0
+    request: float = 55.0
+    look: float = 1.0
+    """How often the watchman looks."""
+    grace: float = 5.0
+    """How long a connection counts for no limit: while we are busy its head may lie here unread."""
+    max_waiting: int = 50
+
+
+class Pieces(payload.Payload):
+    """A large body, handed to the socket piece by piece as the reader takes it."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body)
+        self._body = body
+        self._size = len(body)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Write a piece, wait until the socket wants more, and so on."""
+        view = memoryview(self._body)
+        for at in range(0, len(view), PIECE):
+            await writer.write(view[at : at + PIECE])
+            await writer.drain()
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Return the body as text."""
+        return self._body.decode(encoding, errors)
+
+
 class Handler(RequestHandler):
     """One connection. Its own error answers tell nothing about the machinery."""
+
+    wire: asyncio.Transport | None = None
+    """The socket until it is really gone; `transport` is None as soon as the library closes it."""
+    answered: web.BaseRequest | None = None
+    """The request whose answer is being sent."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the socket."""
+        # uvloop's transports are such in all but name.
+        self.wire = cast("asyncio.Transport", transport)
+        wire = transport.get_extra_info("socket")
+        if wire is not None and UNSENT is not None:
+            wire.setsockopt(socket.IPPROTO_TCP, UNSENT, PIECE)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget the socket."""
+        self.wire = None
+        super().connection_lost(exc)
+
+    def cut(self) -> None:
+        """End the connection at once: what its reader has not taken is not kept for him."""
+        if self.wire is None:
+            return
+        wire = self.wire.get_extra_info("socket")
+        if wire is not None:
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.wire.abort()
+
+    @property
+    def under_way(self) -> web.BaseRequest | None:
+        """The request that is read, worked on or answered."""
+        # The library keeps what it works on in this attribute and has no public name for it.
+        return self._current_request or self.answered
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send an answer; a large one in pieces, and the request lasts until the last is out."""
+        if isinstance(resp, web.Response) and not resp.prepared:
+            body = resp.body
+            resp.body = Pieces(body) if isinstance(body, bytes) and len(body) > PIECE else body
+        self.answered = request
+        try:
+            return await super().finish_response(request, resp, start_time)
+        finally:
+            self.answered = None
 
     def handle_error(
         self,
@@ -55,8 +138,8 @@ class Handler(RequestHandler):
 class Server:
     """A listening application with its watchman; made by `start_server`."""
 
-    def __init__(self, runner: web.AppRunner) -> None:
-        self._runner = runner
+    def __init__(self, runner: web.AppRunner, deadlines: Deadlines) -> None:
+        self._runner, self._deadlines = runner, deadlines
         self._since: dict[Handler, tuple[object, float]] = {}
         self._listening: asyncio.Server | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -69,7 +152,9 @@ class Server:
         loop = asyncio.get_running_loop()
 
         def connection() -> Handler:
-            handler = Handler(inner, loop=loop, access_log=ACCESS, keepalive_timeout=HEAD_SECONDS)
+            handler = Handler(
+                inner, loop=loop, access_log=ACCESS, keepalive_timeout=self._deadlines.head
+            )
             self._since[handler] = (None, loop.time())
             return handler
 
@@ -81,6 +166,12 @@ class Server:
         """The port listened on, for those who asked for any."""
         assert self._listening is not None
         return int(self._listening.sockets[0].getsockname()[1])
+
+    @property
+    def buffered(self) -> int:
+        """How many bytes of answers wait in our memory for those who read them."""
+        wires = (handler.wire for handler in self._since)
+        return sum(wire.get_write_buffer_size() for wire in wires if wire is not None)
 
     async def stop(self) -> None:
         """Take no more connections, answer what is under way, and close."""
@@ -95,38 +186,38 @@ class Server:
     async def _stand_watch(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(self._deadlines.look)
             self._close_late(loop.time())
 
     def _close_late(self, now: float) -> None:
+        deadlines = self._deadlines
         waiting: dict[str, list[tuple[float, Handler]]] = defaultdict(list)
         for handler, (seen, since) in list(self._since.items()):
-            transport = handler.transport
-            if transport is None:
-                # Not yet made, or gone; a handler without a transport for long is gone.
-                if now - since > LOOK_SECONDS:
+            if handler.wire is None:
+                # Not yet made, or gone; a handler without a socket for long is gone.
+                if now - since > deadlines.look:
                     del self._since[handler]
                 continue
-            # The library keeps what it works on in this attribute and has no public name for it.
-            current = handler._current_request  # noqa: SLF001
+            current = handler.under_way
             if current is not seen:
                 self._since[handler] = (current, now)
-            elif now - since > (HEAD_SECONDS if current is None else REQUEST_SECONDS):
-                transport.abort()
-            elif current is None and now - since > GRACE_SECONDS:
-                peer = transport.get_extra_info("peername")
+            elif now - since > (deadlines.head if current is None else deadlines.request):
+                handler.cut()
+            elif current is None and now - since > deadlines.grace:
+                peer = handler.wire.get_extra_info("peername")
                 waiting[str(peer[0]) if peer else ""].append((since, handler))
         for idle in waiting.values():
             idle.sort(key=lambda entry: entry[0])
-            for _, handler in idle[:-MAX_WAITING]:
-                if handler.transport is not None:
-                    handler.transport.abort()
+            for _, handler in idle[: -deadlines.max_waiting]:
+                handler.cut()
 
 
-async def start_server(app: web.Application, host: str, port: int) -> Server:
+async def start_server(
+    app: web.Application, host: str, port: int, *, deadlines: Deadlines | None = None
+) -> Server:
     """Serve the application on an address; port 0 takes any free one."""
     runner = web.AppRunner(app, access_log=None, handle_signals=False)
-    server = Server(runner)
+    server = Server(runner, deadlines or Deadlines())
     try:
         await server.start(host, port)
     except BaseException:

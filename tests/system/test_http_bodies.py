@@ -2,16 +2,25 @@
 
 import asyncio
 import gzip
+import socket
 import zlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from gateway.model.feed import Visibility
 from gateway.model.principal import CredentialKind
-from gateway.web import server
-from tests.owner_desk import OwnerDesk
-from tests.raw_http import ask, is_closed, parsed, request
+from gateway.model.timerange import to_datetime
+from gateway.services.feeds import Form
+from gateway.web.server import Deadlines
+from tests.builders import an_event
+from tests.owner_desk import OwnerDesk, owner_desk
+from tests.raw_http import PATIENCE, ask, is_closed, parsed, request
 
 FORM = "Content-Type: application/x-www-form-urlencoded"
 JSON = "Content-Type: application/json"
@@ -115,12 +124,15 @@ async def test_an_oversized_body_is_refused(port: int, desk: OwnerDesk, framing:
 # --- deadlines ----------------------------------------------------------------------------------
 
 
+HURRIED = Deadlines(head=0.4, request=0.8, look=0.05)
+CROWDED = Deadlines(head=600.0, look=0.05, grace=0.2, max_waiting=3)
+
+
 @pytest.fixture
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the deadlines short."""
-    monkeypatch.setattr(server, "HEAD_SECONDS", 0.4)
-    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.6)
-    monkeypatch.setattr(server, "LOOK_SECONDS", 0.05)
+async def hurried(data_dir: Path) -> AsyncIterator[OwnerDesk]:
+    """Serve a gateway whose deadlines are short."""
+    async with owner_desk(data_dir, deadlines=HURRIED) as opened:
+        yield opened
 
 
 SLOW_CHUNKS = request("POST", "/login", FORM, "Transfer-Encoding: chunked")
@@ -156,57 +168,109 @@ async def drip(port: int, head: bytes, piece: bytes) -> bool:
     ],
     ids=["silence", "slow line", "slow head", "empty lines", "slow body", "slow chunks"],
 )
-async def test_slow_requests_are_cut(hurried_desk: OwnerDesk, head: bytes, piece: bytes) -> None:
+async def test_slow_requests_are_cut(hurried: OwnerDesk, head: bytes, piece: bytes) -> None:
     """Who does not get a request done by its deadline is disconnected; others are answered."""
-    found = urlsplit(hurried_desk.url).port
-    assert found
+    found = port_of(hurried)
     closed = asyncio.create_task(drip(found, head, piece))
 
     assert (await ask(found, request(target="/healthz"))).status == 200
     assert await closed
 
 
-@pytest.fixture
-async def hurried_desk(hurried: None, desk: OwnerDesk) -> OwnerDesk:
-    """Serve a gateway whose deadlines were short from its start."""
-    return desk
+def port_of(desk: OwnerDesk) -> int:
+    """Return the port that a gateway listens on."""
+    found = urlsplit(desk.url).port
+    assert found
+    return found
 
 
-async def test_one_address_holds_few_waiting_connections(
-    monkeypatch: pytest.MonkeyPatch, hurried_desk: OwnerDesk
-) -> None:
+async def a_large_feed(desk: OwnerDesk) -> str:
+    """Make a feed of more than 5 MiB; return its path."""
+    jane = await desk.owner()
+    calendar = await desk.calendar(jane)
+    start = to_datetime(desk.services.clock.now()).strftime("%Y%m%dT%H%M%SZ")
+    for number in range(6):
+        event = an_event(f"{number}@example.org", start=start, description="x" * 950_000)
+        await desk.services.objects.put(jane, calendar, f"{number}.ics", event)
+    _, token = await desk.services.feeds.add(jane, label="all", visibility=Visibility.FULL)
+    await desk.services.feeds.render(token, Form.EVENTS)  # kept: the deadlines are for sending it
+    return f"/feeds/{token}.ics"
+
+
+@contextmanager
+def small_window(port: int) -> Iterator[socket.socket]:
+    """Connect as one who takes little at a time."""
+    with socket.socket() as wire:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        wire.connect(("127.0.0.1", port))
+        wire.setblocking(False)
+        yield wire
+
+
+@pytest.mark.parametrize("keep", [True, False], ids=["kept", "to be closed"])
+async def test_slow_readers_are_cut_and_cost_little(hurried: OwnerDesk, *, keep: bool) -> None:
+    """Who takes 5 MiB byte by byte is cut off by the deadline; little of it waits in memory."""
+    asked = request(target=await a_large_feed(hurried))
+    if keep:
+        asked = asked.replace(b"Connection: close\r\n", b"")
+    loop, most, got = asyncio.get_running_loop(), 0, 0
+    with small_window(port_of(hurried)) as wire:
+        await loop.sock_sendall(wire, asked)
+        late = loop.time() + HURRIED.request + 3 * HURRIED.look
+        async with asyncio.timeout(PATIENCE):
+            while loop.time() < late:
+                got += len(await loop.sock_recv(wire, 1))
+                most = max(most, hurried.server.buffered)
+                await asyncio.sleep(0.02)
+            with suppress(ConnectionError):
+                while piece := await loop.sock_recv(wire, 1 << 20):
+                    got += len(piece)
+
+    assert 0 < most <= 256 * 1024
+    assert 0 < got < 1 << 20
+
+
+async def test_a_patient_reader_gets_all_of_a_large_answer(data_dir: Path) -> None:
+    """A reader is not cut off for taking longer than a request head may take."""
+    deadlines = Deadlines(head=0.2, request=PATIENCE, look=0.05)
+    async with owner_desk(data_dir, deadlines=deadlines) as desk:
+        feed, got = await a_large_feed(desk), 0
+        with small_window(port_of(desk)) as wire:
+            loop = asyncio.get_running_loop()
+            await loop.sock_sendall(wire, request(target=feed))
+            await asyncio.sleep(2 * deadlines.head)
+            while piece := await loop.sock_recv(wire, 1 << 20):
+                got += len(piece)
+
+    assert got > 6 * 950_000
+
+
+async def test_one_address_holds_few_waiting_connections(data_dir: Path) -> None:
     """Past the limit those that wait longest are closed; a newer one is still served."""
-    monkeypatch.setattr(server, "MAX_WAITING", 3)
-    monkeypatch.setattr(server, "HEAD_SECONDS", 600.0)
-    monkeypatch.setattr(server, "GRACE_SECONDS", 0.2)
-    found = urlsplit(hurried_desk.url).port
-    opened = [await asyncio.open_connection("127.0.0.1", found) for _ in range(8)]
-    try:
-        assert all(await asyncio.gather(*(is_closed(reader) for reader, _ in opened[:5])))
-        reader, writer = opened[-1]
-        writer.write(request(target="/healthz"))
-
-        assert parsed(await reader.read()).status == 200
-    finally:
-        for _, writer in opened:
-            writer.close()
-
-
-async def test_a_burst_of_new_connections_is_served(
-    monkeypatch: pytest.MonkeyPatch, hurried_desk: OwnerDesk
-) -> None:
-    """Connections that only just came are not closed for being many: their heads are on the way."""
-    monkeypatch.setattr(server, "MAX_WAITING", 3)
-    monkeypatch.setattr(server, "HEAD_SECONDS", 600.0)
-    found = urlsplit(hurried_desk.url).port
-    opened = [await asyncio.open_connection("127.0.0.1", found) for _ in range(8)]
-    try:
-        await asyncio.sleep(0.5)  # the watchman, hurried, has looked several times
-        for _, writer in opened:
+    async with owner_desk(data_dir, deadlines=CROWDED) as desk:
+        opened = [await asyncio.open_connection("127.0.0.1", port_of(desk)) for _ in range(8)]
+        try:
+            assert all(await asyncio.gather(*(is_closed(reader) for reader, _ in opened[:5])))
+            reader, writer = opened[-1]
             writer.write(request(target="/healthz"))
-        answers = await asyncio.gather(*(reader.read() for reader, _ in opened))
 
-        assert {parsed(answer).status for answer in answers} == {200}
-    finally:
-        for _, writer in opened:
-            writer.close()
+            assert parsed(await reader.read()).status == 200
+        finally:
+            for _, writer in opened:
+                writer.close()
+
+
+async def test_a_burst_of_new_connections_is_served(data_dir: Path) -> None:
+    """Connections that only just came are not closed for being many: their heads are on the way."""
+    async with owner_desk(data_dir, deadlines=replace(CROWDED, grace=5.0)) as desk:
+        opened = [await asyncio.open_connection("127.0.0.1", port_of(desk)) for _ in range(8)]
+        try:
+            await asyncio.sleep(0.5)  # the watchman, hurried, has looked several times
+            for _, writer in opened:
+                writer.write(request(target="/healthz"))
+            answers = await asyncio.gather(*(reader.read() for reader, _ in opened))
+
+            assert {parsed(answer).status for answer in answers} == {200}
+        finally:
+            for _, writer in opened:
+                writer.close()
