@@ -52,3 +52,9 @@ async def overflow(page: Page) -> int:
     """Return by how many pixels a page is wider than its window."""
     script = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
     return int(await page.evaluate(script))
+
+
+async def another_day(page: Page) -> None:
+    """Choose the second free day of next month, which is there on the last of this one too."""
+    await page.locator("a[aria-label^='Later: ']").click()
+    await page.locator(".month a").nth(1).click()

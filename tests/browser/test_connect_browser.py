@@ -12,7 +12,7 @@ from gateway.model.page import WEEKDAYS
 from gateway.model.principal import Owner
 from gateway.sandbox.google import GoogleServer
 from gateway.sandbox.microsoft import MicrosoftServer
-from tests.browser.conftest import WIDTH, overflow, violations
+from tests.browser.conftest import WIDTH, another_day, overflow, violations
 from tests.connecting import registration
 from tests.owner_desk import PASSWORD, OwnerDesk, owner_desk
 
@@ -113,7 +113,7 @@ async def test_an_account_is_connected_and_booked_into(
     await page.get_by_role("link", name="Create scheduling page").first.wait_for()
 
     await page.goto(f"{desk.url}/meetings/jane?tz=Europe/Amsterdam")
-    await page.locator(".month a").nth(1).click()
+    await another_day(page)
     await page.locator(".times a").nth(2).click()
     await page.get_by_role("textbox", name="Name").fill("Vera Vos")
     await page.get_by_role("textbox", name="E-mail address").fill("vera@example.net")
