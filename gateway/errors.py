@@ -6,6 +6,8 @@ Tables at the edges turn them into DAV conditions, problems and pages.
 from dataclasses import dataclass
 from enum import StrEnum
 
+LONGEST_DETAIL = 500
+
 
 class Condition(StrEnum):
     """A named precondition of RFC 4918, 3744, 4791, 5689, 6578 or 6638.
@@ -156,11 +158,16 @@ class Overloaded(CalgateError):
 class UpstreamError(CalgateError):
     """A source failed.
 
-    `detail` is one sentence without secrets, `retry_after` in seconds if it said so.
+    `detail` is one sentence without secrets, `retry_after` in seconds if it said so. What sources
+    say is in many a detail: nothing is left of it that no database, mail or log could hold.
     """
 
     detail: str
     retry_after: int | None = None
+
+    def __post_init__(self) -> None:
+        shown = (one if one.isprintable() else " " for one in self.detail)
+        self.detail = " ".join("".join(shown).split())[:LONGEST_DETAIL]
 
     def __str__(self) -> str:
         return self.detail

@@ -33,9 +33,16 @@ class Served:
     """`calgate init`, then `calgate serve`; `cli` runs further commands beside it."""
 
     def __init__(
-        self, folder: Path, *, port: int | None = None, extra: str = "", node: str = "calgate"
+        self,
+        folder: Path,
+        *,
+        port: int | None = None,
+        extra: str = "",
+        node: str = "calgate",
+        level: str = "INFO",
     ) -> None:
         self.folder, self.port, self.extra = folder, port or free_port(), extra
+        self.words = ["--config", str(folder / f"{node}.toml"), "serve", "--log-level", level]
         self.url = f"http://127.0.0.1:{self.port}"
         self.config = folder / f"{node}.toml"
         self.log = folder / f"{node}.log"
@@ -88,7 +95,7 @@ class Served:
         """Start serving and wait until it is ready."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", "--config", str(self.config), "serve"],
+                [sys.executable, "-m", "gateway", *self.words],
                 stdout=log,
                 stderr=log,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},

@@ -5,7 +5,6 @@ its lease holds (`Leased.finish`). A worker that was paused for too long commits
 """
 
 import asyncio
-import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -177,9 +176,13 @@ class OutboxService:
         pause = pause_before(job.attempts, asked)
         detail = str(error) or type(error).__name__
         # If even this fails, the lease runs out and the job comes back by itself.
-        with contextlib.suppress(Overloaded):
+        try:
             async with self._store.write() as tx:
                 await tx.outbox.retry(job, self._clock.now() + pause, detail)
+        except Overloaded:
+            pass
+        except Exception:  # noqa: BLE001 - see above
+            self._log.exception("outbox.retry_failed", kind=job.kind, subject=job.subject)
 
     async def _bury(self, handler: Handler | None, job: Job, reason: str) -> None:
         self._log.warning("outbox.buried", kind=job.kind, subject=job.subject, reason=reason)

@@ -63,6 +63,7 @@ class Sqlite:
             pool_size=size,
             max_overflow=0,
             pool_timeout=PATIENCE,
+            hide_parameters=True,  # a failed statement is logged, what it carried is not
         )
 
         def prepare(dbapi_connection: Any, _record: object) -> None:
@@ -201,6 +202,7 @@ class Postgresql:
             max_overflow=10,
             pool_timeout=PATIENCE,
             pool_pre_ping=True,
+            hide_parameters=True,  # as above
             connect_args={
                 "timeout": PATIENCE - 1,
                 "server_settings": {
