@@ -23,8 +23,10 @@ from gateway.services.booking import BookingService
 from gateway.services.claim import REMOVE, WRITE, Claim, RateLimits
 from gateway.services.connections import ConnectionService
 from gateway.services.consent import ConsentService
+from gateway.services.contacts import ContactService
 from gateway.services.doctor import Doctor
 from gateway.services.ending import END, Ending
+from gateway.services.engagement_look import Looking
 from gateway.services.feeds import FeedService
 from gateway.services.freebusy import FreeBusyService
 from gateway.services.grants import GrantService
@@ -181,6 +183,7 @@ class _Parts:
             public_url=config.public_url,
         )
         self.index = IndexService(store, clock)
+        self.looking = Looking(store, clock)
         sync = SyncService(
             store,
             clock,
@@ -231,6 +234,7 @@ class _Parts:
                 notices=notices,
                 public_url=config.public_url,
             ),
+            contacts=ContactService(store, clock, self.looking),
             doctor=Doctor(
                 store,
                 clock,
@@ -260,6 +264,7 @@ class _Parts:
         return [
             Loop(name="outbox", seconds=1.0, work=self.outbox.work),
             Loop(name="sync", seconds=2.0, work=self.services.sync.run_due),
+            Loop(name="engagements", seconds=2.0, work=self.looking.work),
             Loop(name="watching", seconds=60.0, work=self.watching.work),
             Loop(name="calendars", seconds=21600.0, work=self.services.connections.follow_all),
             Loop(name="bookings", seconds=30.0, work=self.services.bookings.reconcile),

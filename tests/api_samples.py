@@ -7,6 +7,7 @@ from typing import Any
 from gateway.model.timerange import DAY, format_rfc3339
 from tests.api_desk import API, ApiDesk
 from tests.booking_desk import TEN
+from tests.builders import an_event
 
 Made = Callable[[ApiDesk], Awaitable[str]]
 NOBODY = "no_0000000000000000"
@@ -33,6 +34,13 @@ NEW_PAGE: dict[str, Any] = {
     "state": "live",
 }
 """The page of the contract, with every member that an owner sets."""
+
+CONTACT: dict[str, Any] = {
+    "email": "cor@example.net",
+    "name": "Cor de Wit",
+    "phone": "+31 20 123 4567",
+    "notes": "Met at the fair.",
+}
 
 BOOKING: dict[str, Any] = {
     "start": format_rfc3339(TEN),
@@ -123,6 +131,25 @@ async def token(desk: ApiDesk) -> str:
     return str(made.body["id"])
 
 
+async def contact(desk: ApiDesk) -> str:
+    """Make a contact nobody else has; return its id."""
+    number = len((await desk.call("GET", "/contacts")).body)
+    body = CONTACT | {"email": f"cor{number}@example.net"}
+    return str((await desk.call("POST", "/contacts", body)).body["id"])
+
+
+async def engagement(desk: ApiDesk) -> str:
+    """Put an event with a contact into the local calendar; return the engagement's id."""
+    await desk.call("PATCH", "/settings", {"calendar_sync": True})
+    who = await contact(desk)
+    email = (await desk.call("GET", f"/contacts/{who}")).body["email"]
+    home = desk.desk.calendars["home"]
+    data = an_event(f"{who}@client", end="20261201T093000Z", attendee=f"mailto:{email}")
+    await desk.services.objects.put(desk.desk.owner, home, f"{who}.ics", data)
+    await desk.services.contacts.looking.settle()
+    return str((await desk.get("/engagements", contact=who))[0]["id"])
+
+
 DAYS = {"from": "2026-12-01", "to": "2026-12-31", "tz": "Europe/Amsterdam", "duration": "30"}
 SAMPLES: dict[str, Sample] = {
     "pageBySlug": Sample(
@@ -154,6 +181,17 @@ SAMPLES: dict[str, Sample] = {
         query={"page": "{id}", "start": format_rfc3339(TEN), "duration": "30"},
         make=page,
     ),
+    "listContacts": Sample(method="GET", path="/contacts", query={"email": "cor@example.net"}),
+    "createContact": Sample(method="POST", path="/contacts", body=CONTACT),
+    "getContact": Sample(method="GET", path="/contacts/{id}", make=contact),
+    "updateContact": Sample(
+        method="PATCH", path="/contacts/{id}", body={"name": "Cor"}, make=contact
+    ),
+    "removeContact": Sample(method="DELETE", path="/contacts/{id}", make=contact),
+    "listEngagements": Sample(
+        method="GET", path="/engagements", query={"contact": "{id}"}, make=contact
+    ),
+    "getEngagement": Sample(method="GET", path="/engagements/{id}", make=engagement),
     "listCalendars": Sample(method="GET", path="/calendars"),
     "getCalendar": Sample(method="GET", path="/calendars/{id}", make=calendar),
     "updateCalendar": Sample(

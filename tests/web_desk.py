@@ -11,7 +11,9 @@ from gateway.adapters._addresses import GuardOptions
 from gateway.adapters.reach import ServerReach
 from gateway.services.connections import ConnectionService
 from gateway.services.consent import ConsentService
+from gateway.services.contacts import ContactService
 from gateway.services.doctor import Doctor
+from gateway.services.engagement_look import Looking
 from gateway.services.feeds import FeedService
 from gateway.services.freebusy import FreeBusyService
 from gateway.services.grants import GrantService
@@ -67,6 +69,7 @@ def services_of(
             notices=desk.notices,
             public_url=URL,
         ),
+        contacts=ContactService(store, clock, Looking(store, clock)),
         doctor=Doctor(
             store,
             clock,

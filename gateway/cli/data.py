@@ -8,7 +8,7 @@ from gateway.bootstrap import Gateway
 from gateway.cli.context import Context, pass_context, say, the_owner
 from gateway.cli.progress import progress_bar
 from gateway.errors import NotFound
-from gateway.services.transfer import Imported
+from gateway.services.transfer import Erased, Imported
 
 
 @click.command("import")
@@ -64,14 +64,17 @@ def export(context: Context, email: str, folder: Path) -> None:
 @click.argument("email", metavar="EMAIL-OF-VISITOR")
 @pass_context
 def erase(context: Context, email: str) -> None:
-    """Forget a visitor: name, address, answers and mails; their bookings stay as times."""
+    """Forget a visitor: name, address, answers, mails, contact; their bookings stay as times."""
 
-    async def work(gateway: Gateway) -> int:
+    async def work(gateway: Gateway) -> Erased:
         return await gateway.transfer.erase(email)
 
-    count = context.run(work)
+    done = context.run(work)
     say("Events that owners have in their calendars are theirs to remove.")
-    context.tell(f"Erased from {count} bookings.", {"bookings": count})
+    context.tell(
+        f"Erased from {done.bookings} bookings and {done.contacts} contacts.",
+        {"bookings": done.bookings, "contacts": done.contacts},
+    )
 
 
 COMMANDS = (import_file, export, erase)

@@ -5,10 +5,8 @@ from collections.abc import Iterable
 from gateway.freebusy.busytime import BusyPeriod, BusyType, busy_type_of
 from gateway.model.collection import BusyRules
 from gateway.model.component import Component
+from gateway.model.participants import answer_of
 from gateway.model.recurrence import Occurrence
-
-ANSWER = "X-CALGATE-ANSWER"
-"""The PARTSTAT of a connected calendar's own user, whatever address they go by at the source."""
 
 
 def blocking_periods(
@@ -31,7 +29,7 @@ def blocking_periods(
 
 def _type(component: Component, rules: BusyRules, address: str) -> BusyType:
     kind = busy_type_of(component)
-    answer = component.value(ANSWER).strip().upper() or participation(component, address)
+    answer = answer_of(component, address)
     if answer == "DECLINED":
         return BusyType.FREE
     if answer == "NEEDS-ACTION" and kind is BusyType.BUSY:
@@ -44,21 +42,3 @@ def _type(component: Component, rules: BusyRules, address: str) -> BusyType:
         or (answer == "NEEDS-ACTION" and not rules.unanswered_blocks)
     )
     return BusyType.FREE if unwanted else kind
-
-
-def participation(component: Component, address: str) -> str:
-    """Return the PARTSTAT of the attendee with this address, or an empty string (RFC 5545 3.2.12).
-
-    An organizer who is also listed as an attendee has accepted by calling the meeting.
-    """
-    if not address or _calendar_user(component.value("ORGANIZER")) == address:
-        return ""
-    for attendee in component.all("ATTENDEE"):
-        if _calendar_user(attendee.value) == address:
-            return attendee.params.get("PARTSTAT", ("NEEDS-ACTION",))[0].upper()
-    return ""
-
-
-def _calendar_user(value: str) -> str:
-    lowered = value.strip().lower()
-    return lowered.removeprefix("mailto:")

@@ -8,6 +8,7 @@ import re
 from hashlib import sha256
 
 MAX_ADDRESS = 254
+MAILTO = "mailto:"
 _LOCAL = re.compile(
     r"[A-Za-z0-9_][A-Za-z0-9!#$%&'*+/=?^_{}~-]*(?:\.[A-Za-z0-9!#$%&'*+/=?^_{}~-]+)*"
 )
@@ -37,6 +38,17 @@ def _ascii_domain(domain: str) -> str | None:
     if len(labels) < 2 or not all(map(_LABEL.fullmatch, labels)):  # noqa: PLR2004 - a.b at least
         return None
     return ".".join(labels) if _TOP_LEVEL.fullmatch(labels[-1]) else None
+
+
+def address_key(text: str) -> str:
+    """Return what the spellings of one address share, `mailto:` or not; empty for no address.
+
+    Only case is dropped, as every mail host does: `a+b@` is not `a@`, for they may be two people.
+    """
+    plain = text.strip()
+    if plain[: len(MAILTO)].lower() == MAILTO:
+        plain = plain[len(MAILTO) :]
+    return (addr_spec(plain) or "").lower()
 
 
 def mailbox_key(address: str) -> str:

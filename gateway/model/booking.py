@@ -68,6 +68,7 @@ class Booking:
 
     `reason` says why it is in its state where that is not plain: a stable code. `written_at` is
     when its event was last written: what a calendar tells soon after that may be older than it.
+    A meeting that the owner made on a contact has no page; `title` and `place` say what it would.
     """
 
     id: str
@@ -94,6 +95,8 @@ class Booking:
     reason: str = ""
     moving: Move | None = None
     written_at: Instant = 0
+    title: str = ""
+    place: str = ""
     created_at: Instant
     updated_at: Instant
 

@@ -9,6 +9,10 @@ from gateway.ports.consent import (
     ConsentRequest,
     Consents,
 )
+from gateway.ports.contacts import (
+    Contacts,
+    Engagements,
+)
 from gateway.ports.reach import (
     Place,
     Reach,
@@ -68,7 +72,9 @@ __all__ = [
     "Consent",
     "ConsentRequest",
     "Consents",
+    "Contacts",
     "Counters",
+    "Engagements",
     "Feeds",
     "IdempotencyKeys",
     "Index",

@@ -263,6 +263,7 @@ class ObjectService:
                 await tx.collections.set_dead_property(after.id, key, xml)
             if (before.rules, *zone_key(before)) != (after.rules, *zone_key(after)):
                 await rebuild_in(tx, after, self._clock.now())
+                await tx.engagements.forget_marks(owner.id)  # their times may be others now
             return await current_of(tx, after)
 
     async def set_rules(self, owner: Owner, collection: Collection, rules: BusyRules) -> Collection:

@@ -6,6 +6,7 @@ from gateway.ports import Cipher, Clock, Store
 from gateway.services.booking import BookingService
 from gateway.services.connections import ConnectionService
 from gateway.services.consent import ConsentService
+from gateway.services.contacts import ContactService
 from gateway.services.doctor import Doctor
 from gateway.services.feeds import FeedService
 from gateway.services.freebusy import FreeBusyService
@@ -47,6 +48,7 @@ class Services:
     feeds: FeedService
     connections: ConnectionService
     consent: ConsentService
+    contacts: ContactService
     doctor: Doctor
     hooks: HookService
     sync: SyncService

@@ -42,6 +42,8 @@ class SettingsService:
             self._check_plan(current, wanted)
             await self._check(tx, owner, current, wanted)
             await tx.owners.save_settings(owner.id, wanted)
+            if wanted.calendar_sync and not current.calendar_sync:
+                await tx.engagements.forget_marks(owner.id)
         return wanted
 
     def _check_plan(self, current: OwnerSettings, wanted: OwnerSettings) -> None:

@@ -30,6 +30,7 @@ from gateway.ports import (
     Transaction,
 )
 from gateway.services.bulk import Batch, prepare_all
+from gateway.services.engagement_look import look
 from gateway.services.index import basis_of
 from gateway.services.notices import Notices
 from gateway.services.objects import discard
@@ -272,6 +273,7 @@ class SyncService:
                 raise _DoubtError(verdict)
             if step.after != step.before:
                 await tx.connections.set_cursor(collection.id, step.after.encode())
+            await look(tx, current, now)
             await self._set_health(tx, current, current.health.succeeded(now))
 
     async def _write(self, tx: Transaction, collection: Collection, step: _Step) -> Verdict:

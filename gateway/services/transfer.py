@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import Forbidden, Invalid, Refused
-from gateway.model.address import addr_spec
+from gateway.model.address import addr_spec, address_key
 from gateway.model.collection import Collection
 from gateway.model.component import Component, parse_many, serialize
 from gateway.model.content_line import raw_property, text_property
@@ -43,6 +43,14 @@ class Imported:
 
     taken: int
     refused: tuple[NotTaken, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """From how many bookings a person was taken, and how many contacts they were."""
+
+    bookings: int
+    contacts: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,16 +114,20 @@ class TransferService:
                 progress(done, len(collections))
         return paths
 
-    async def erase(self, email: str) -> int:
-        """Take a visitor's name, address, answers and mails away; return how many bookings it were.
+    async def erase(self, email: str) -> Erased:
+        """Take a visitor's name, address, answers and mails away; return from how much.
 
-        The bookings stay as times; what owners keep in their calendars is theirs to remove.
+        The bookings stay as times, contacts go with their engagements; what owners keep in their
+        calendars is theirs to remove.
         """
         address = addr_spec(email.strip())
         if address is None:
             raise Invalid({"email": "This is not an e-mail address."})
         async with self._store.write() as tx:
-            return await tx.bookings.erase_visitor(address)
+            return Erased(
+                contacts=await tx.contacts.erase(address_key(address)),
+                bookings=await tx.bookings.erase_visitor(address),
+            )
 
     async def _put(
         self, owner: Owner, collection: Collection, batch: Sequence[_Item]

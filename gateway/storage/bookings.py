@@ -28,6 +28,8 @@ from gateway.storage.repository import Repository
 
 TABLE = schema.booking.c
 GUARD = "booking_overlap"
+MANY = 400
+"""How many UIDs fit into one question."""
 BLOCKS = TABLE.state.in_(sorted(state.value for state in BLOCKING))
 # What every request asks is made once: building a statement costs as much as running it.
 _OWN_TIME = and_(TABLE.end_at > bindparam("low"), TABLE.start_at < bindparam("high"))
@@ -70,6 +72,8 @@ def _booking(row: Row[Any]) -> Booking:
         reason=row.reason,
         moving=_move(row),
         written_at=row.written_at,
+        title=row.title,
+        place=row.place,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
@@ -117,6 +121,8 @@ def _values(booking: Booking) -> dict[str, Any]:
         "moving_since": move.since if move else 0,
         "moving_written": move.written if move else False,
         "written_at": booking.written_at,
+        "title": booking.title,
+        "place": booking.place,
         "created_at": booking.created_at,
         "updated_at": booking.updated_at,
     }
@@ -133,6 +139,13 @@ class Bookings(Repository):
 
     async def by_manage_digest(self, digest: str) -> Booking | None:
         return await self._first(TABLE.manage_digest == digest)
+
+    async def by_uids(self, owner_id: int, uids: Sequence[str]) -> Sequence[Booking]:
+        found: list[Booking] = []
+        for first in range(0, len(uids), MANY):
+            some = uids[first : first + MANY]
+            found += await self._where(TABLE.owner_id == owner_id, TABLE.uid.in_(some))
+        return found
 
     async def of_owner(self, owner_id: int, window: TimeRange | None = None) -> Sequence[Booking]:
         if window is None:
@@ -205,7 +218,7 @@ class Bookings(Repository):
         result = await self._run(
             update(schema.booking)
             .where(own)
-            .values(name="", email="", answers=dump({}), guests=dump(()))
+            .values(name="", email="", answers=dump({}), guests=dump(()), title="", place="")
         )
         erased = int(result.rowcount)
         guests = await self._where(func.lower(TABLE.guests).contains(address, autoescape=True))

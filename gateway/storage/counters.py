@@ -3,10 +3,10 @@
 from sqlalchemy import delete, func, insert, select
 
 from gateway.model.timerange import Instant
-from gateway.storage import schema
+from gateway.storage import schema_notices
 from gateway.storage.repository import Repository
 
-TABLE = schema.counter.c
+TABLE = schema_notices.counter.c
 
 
 class Counters(Repository):
@@ -18,7 +18,7 @@ class Counters(Repository):
         await self.dialect.lock(self.connection, f"counter:{key}")
         wait = await self.wait(key, now, window=window, limit=limit)
         if wait == 0:
-            await self._run(insert(schema.counter).values(key=key, at=now))
+            await self._run(insert(schema_notices.counter).values(key=key, at=now))
         return wait
 
     async def wait(self, key: str, now: Instant, *, window: int, limit: int) -> int:
@@ -37,8 +37,8 @@ class Counters(Repository):
         return max(1, int(leaving.at) + window - now)
 
     async def clear(self, key: str) -> None:
-        await self._run(delete(schema.counter).where(TABLE.key == key))
+        await self._run(delete(schema_notices.counter).where(TABLE.key == key))
 
     async def purge(self, before: Instant) -> int:
-        result = await self._run(delete(schema.counter).where(TABLE.at < before))
+        result = await self._run(delete(schema_notices.counter).where(TABLE.at < before))
         return int(result.rowcount)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from sqlalchemy import delete, insert, select
 
 from gateway.model.timerange import Instant
-from gateway.storage import schema
+from gateway.storage import schema_notices
 from gateway.storage.repository import Repository
 
-TABLE = schema.notice.c
+TABLE = schema_notices.notice.c
 
 
 class Notices(Repository):
@@ -17,7 +17,7 @@ class Notices(Repository):
     async def first_since(
         self, owner_id: int, kind: str, subject: str, now: Instant, *, quiet: int
     ) -> bool:
-        statement = self.dialect.insert(schema.notice).values(
+        statement = self.dialect.insert(schema_notices.notice).values(
             owner_id=owner_id, kind=kind, subject=subject, told_at=now, repeats=0
         )
         result = await self._run(
@@ -31,7 +31,7 @@ class Notices(Repository):
 
     async def settle(self, owner_id: int, kind: str, subject: str) -> bool:
         result = await self._run(
-            delete(schema.notice).where(
+            delete(schema_notices.notice).where(
                 TABLE.owner_id == owner_id, TABLE.kind == kind, TABLE.subject == subject
             )
         )
@@ -39,11 +39,13 @@ class Notices(Repository):
 
     async def record(self, owner_id: int | None, event: str, detail: str, now: Instant) -> None:
         await self._run(
-            insert(schema.audit).values(owner_id=owner_id, at=now, event=event, detail=detail)
+            insert(schema_notices.audit).values(
+                owner_id=owner_id, at=now, event=event, detail=detail
+            )
         )
 
     async def trail(self, owner_id: int, limit: int = 100) -> Sequence[tuple[Instant, str, str]]:
-        table = schema.audit.c
+        table = schema_notices.audit.c
         rows = await self._all(
             select(table.at, table.event, table.detail)
             .where(table.owner_id == owner_id)

@@ -298,6 +298,9 @@ booking = Table(
     Column("moving_since", BigInteger, nullable=False, server_default="0"),
     Column("moving_written", Boolean, nullable=False, server_default=false()),
     Column("written_at", BigInteger, nullable=False, server_default="0"),
+    # Of a meeting without a page (ports.Bookings); otherwise the page says it.
+    Column("title", Text, nullable=False, server_default=""),
+    Column("place", Text, nullable=False, server_default=""),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Index(None, "owner_id", "start_at"),
@@ -370,40 +373,6 @@ feed = Table(
     Column("token_sealed", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Index(None, "owner_id"),
-)
-
-# --- limits, notices, audit
-# ------------------------------------------------------------------------------------
-
-counter = Table(
-    "counter",
-    metadata,
-    Column("id", Key, primary_key=True, autoincrement=True),
-    Column("key", String(400), nullable=False),
-    Column("at", BigInteger, nullable=False),
-    Index(None, "key", "at"),
-    Index(None, "at"),
-)
-
-notice = Table(
-    "notice",
-    metadata,
-    owner_fk(primary_key=True),
-    Column("kind", String(32), primary_key=True),
-    Column("subject", String(64), primary_key=True),
-    Column("told_at", BigInteger, nullable=False),
-    Column("repeats", Integer, nullable=False),
-)
-
-audit = Table(
-    "audit",
-    metadata,
-    Column("id", Key, primary_key=True, autoincrement=True),
-    Column("owner_id", BigInteger),
-    Column("at", BigInteger, nullable=False),
-    Column("event", String(64), nullable=False),
-    Column("detail", Text, nullable=False),
-    Index(None, "owner_id", "at"),
 )
 
 NEVER_ENDS = 2**62

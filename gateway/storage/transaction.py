@@ -7,7 +7,9 @@ from gateway.storage.channels import Channels
 from gateway.storage.collections import Collections
 from gateway.storage.connections import Connections
 from gateway.storage.consents import Consents
+from gateway.storage.contacts import Contacts
 from gateway.storage.counters import Counters
+from gateway.storage.engagements import Engagements
 from gateway.storage.feeds import Feeds
 from gateway.storage.index import Index
 from gateway.storage.keys import IdempotencyKeys
@@ -37,6 +39,8 @@ class SqlTransaction:
         self.connections = Connections(connection, dialect)
         self.consents = Consents(connection, dialect)
         self.channels = Channels(connection, dialect)
+        self.contacts = Contacts(connection, dialect)
+        self.engagements = Engagements(connection, dialect)
         self.counters = Counters(connection, dialect)
         self.notices = Notices(connection, dialect)
 

@@ -10,7 +10,7 @@ from gateway import errors
 from gateway.model.connection import Failure, Health
 from gateway.model.principal import Owner
 from gateway.model.timerange import DAY, format_rfc3339
-from gateway.services import pages
+from gateway.services import contacts, pages
 from gateway.services.claim import RateLimits
 from gateway.storage.bookings import Bookings
 from gateway.web.api import OPERATIONS
@@ -111,6 +111,8 @@ async def invalid(desk: ApiDesk, good: Ready) -> Answer:
 GONE: dict[str, dict[str, str]] = {
     "pageBySlug": {"slug": "no/body"},
     "explain": {"page": NOBODY},
+    "listContacts": {"after": NOBODY, "email": ""},
+    "listEngagements": {"contact": NOBODY},
 }
 WRONG: dict[str, dict[str, Any]] = {
     "pageBySlug": {"slug": "x" * 501},
@@ -121,6 +123,10 @@ WRONG: dict[str, dict[str, Any]] = {
     "replacePage": {"durations": []},
     "listBookings": {"from": "yesterday"},
     "explain": {"duration": "-1"},
+    "listContacts": {"email": "x" * 501},
+    "createContact": {"email": "nobody"},
+    "updateContact": {"phone": "1" * 41},
+    "listEngagements": {"from": "2026-13-01T00:00:00Z"},
     "updateCalendar": {"selected": "yes"},
     "saveSettings": {"indexing": "secret"},
     "createFeed": {"calendars": [NOBODY]},
@@ -162,6 +168,19 @@ async def too_many_pages(desk: ApiDesk, good: Ready) -> Answer:
     """Make one more page than there may be."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pages, "MAX_PAGES", 1)
+        return await send(desk, good)
+
+
+async def contact_exists(desk: ApiDesk, good: Ready) -> Answer:
+    """Give a contact the address of another one, in other letters."""
+    await desk.call("POST", "/contacts", {"email": "ann@example.net"})
+    return await send(desk, good, body={"email": "Ann@Example.net"})
+
+
+async def too_many_contacts(desk: ApiDesk, good: Ready) -> Answer:
+    """Make one more contact than there may be."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contacts, "MAX_CONTACTS", 0)
         return await send(desk, good)
 
 
@@ -260,6 +279,8 @@ PROVOKE: dict[str, Provoke] = {
         custom_domains_off,
         slug_taken,
         too_many_pages,
+        contact_exists,
+        too_many_contacts,
         read_only_calendar,
         slot_taken,
         calendar_unavailable,

@@ -19,11 +19,11 @@ from gateway.adapters.exchange.fields import (
 )
 from gateway.adapters.exchange.recurrence import deleted_starts, rule_of
 from gateway.adapters.exchange.zone_of import zone_of
-from gateway.freebusy.blocking import ANSWER
 from gateway.freebusy.busytime import BusyPeriod, BusyType
 from gateway.model.component import Component, serialize
 from gateway.model.content_line import Property, raw_property, text_property
 from gateway.model.itip import PRODID
+from gateway.model.participants import ANSWER
 from gateway.model.spot import Spot, date_spot, time_spot
 from gateway.model.timerange import DAY, HOUR, Instant, format_utc
 from gateway.model.zone import Zone

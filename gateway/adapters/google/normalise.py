@@ -20,11 +20,11 @@ from gateway.adapters.google.people import (
 )
 from gateway.adapters.google.recurrence import Recurrence, read_recurrence
 from gateway.adapters.google.times import Spot, date_spot, read_spot, time_spot
-from gateway.freebusy.blocking import ANSWER
 from gateway.freebusy.busytime import BusyPeriod, BusyType
 from gateway.model.component import Component, serialize
 from gateway.model.content_line import Property, raw_property, text_property
 from gateway.model.itip import PRODID
+from gateway.model.participants import ANSWER
 from gateway.model.timerange import HOUR, format_utc, to_instant
 from gateway.model.zone import UTC_ZONE, Zone
 from gateway.model.zone_definition import zone_definition

@@ -22,10 +22,10 @@ from gateway.adapters.graph.fields import (
 from gateway.adapters.graph.people import alarms, answer_of, links, people
 from gateway.adapters.graph.plain_text import plain_text
 from gateway.adapters.graph.recurrence import instance_on, left_out, rule_of
-from gateway.freebusy.blocking import ANSWER
 from gateway.model.component import Component, serialize
 from gateway.model.content_line import Property, raw_property, text_property
 from gateway.model.itip import PRODID
+from gateway.model.participants import ANSWER
 from gateway.model.spot import Spot, date_spot, time_spot
 from gateway.model.timerange import DAY, HOUR, MIN_INSTANT, format_utc
 from gateway.model.zone import Zone

@@ -7,7 +7,17 @@ import msgspec
 from aiohttp import web
 
 from gateway.services.registry import Services
-from gateway.web.api import bookings, calendars, feeds, pages, public, settings, tokens
+from gateway.web.api import (
+    bookings,
+    calendars,
+    contacts,
+    engagements,
+    feeds,
+    pages,
+    public,
+    settings,
+    tokens,
+)
 from gateway.web.api.openapi import document
 from gateway.web.api.operation import OPEN
 from gateway.web.api.problems import HEADERS, Problem, answer
@@ -17,6 +27,8 @@ OPERATIONS = (
     *public.OPERATIONS,
     *pages.OPERATIONS,
     *bookings.OPERATIONS,
+    *contacts.OPERATIONS,
+    *engagements.OPERATIONS,
     *calendars.OPERATIONS,
     *settings.OPERATIONS,
     *feeds.OPERATIONS,

@@ -1,0 +1,73 @@
+"""The shapes of contacts and their engagements."""
+
+from typing import Literal
+
+from msgspec import UNSET, UnsetType
+
+from gateway.web.api.shapes import Shape, Time
+
+EngagementOrigin = Literal["calendar", "record"]
+EngagementStage = Literal["pending", "scheduled", "cancelled"]
+Invitation = Literal["none", "pending", "sent"]
+
+
+class ContactFields(Shape, frozen=True):
+    """Members of a contact to be set; what is left out stays as it is."""
+
+    email: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    phone: str | UnsetType = UNSET
+    notes: str | UnsetType = UNSET
+    id: str | UnsetType = UNSET
+    created_at: Time | UnsetType = UNSET
+    updated_at: Time | UnsetType = UNSET
+
+
+class NewContact(ContactFields, frozen=True):
+    """A contact to be made."""
+
+    email: str
+
+
+class Contact(Shape, frozen=True):
+    """A person whom the owner knows by this address."""
+
+    id: str
+    email: str
+    name: str
+    phone: str
+    notes: str
+    created_at: Time
+    updated_at: Time
+
+
+class Span(Shape, frozen=True):
+    """One time of a meeting."""
+
+    start: Time
+    end: Time
+
+
+class Engagement(Shape, frozen=True):
+    """A meeting with a contact: an event of a calendar, or made on the record.
+
+    A series is one engagement; `occurrences` are its next times, five at most, and `start` and
+    `end` are those of the first. A private event's text is not told.
+    """
+
+    id: str
+    contact: str
+    origin: EngagementOrigin
+    state: EngagementStage
+    title: str
+    location: str
+    private: bool
+    start: Time
+    end: Time
+    all_day: bool
+    recurring: bool
+    occurrences: list[Span]
+    calendar: str | None
+    invitation: Invitation
+    created_at: Time
+    updated_at: Time
