@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 import structlog
+from aiohttp import web_app
 from hypothesis import HealthCheck, settings
 
 from gateway import ports
@@ -45,6 +46,13 @@ structlog.configure(
 START: Instant = 1795521600
 """2026-11-24T12:00:00Z, a Tuesday."""
 SQLITE_URL = "sqlite:///calgate.db"
+
+
+@pytest.fixture(autouse=True)
+def forgotten_applications() -> Iterator[None]:
+    """Let go of the gateway that a test served: aiohttp remembers the last 1024 handlers' apps."""
+    yield
+    web_app._cached_build_middleware.cache_clear()
 
 
 class FakeClock:
