@@ -19,7 +19,7 @@ def blocking_periods(
         key = id(occurrence.component)
         kind = types.get(key)
         if kind is None:
-            kind = types[key] = _type(occurrence.component, rules, address)
+            kind = types[key] = blocking_type(occurrence.component, rules, address)
         if kind is BusyType.FREE or (occurrence.all_day and not rules.all_day_blocks):
             continue
         if occurrence.start < occurrence.end:
@@ -27,9 +27,10 @@ def blocking_periods(
     return periods
 
 
-def _type(component: Component, rules: BusyRules, address: str) -> BusyType:
+def blocking_type(component: Component, rules: BusyRules, *addresses: str) -> BusyType:
+    """Return what an event does to the time of whoever goes by these addresses."""
     kind = busy_type_of(component)
-    answer = answer_of(component, address)
+    answer = answer_of(component, *addresses)
     if answer == "DECLINED":
         return BusyType.FREE
     if answer == "NEEDS-ACTION" and kind is BusyType.BUSY:

@@ -3,7 +3,7 @@
 And how busy periods are merged (RFC 5545 section 3.2.9, RFC 4791 section 7.10).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -78,8 +78,12 @@ def busy_type_of(component: Component) -> BusyType:
     return BusyType.TENTATIVE if status == "TENTATIVE" else BusyType.BUSY
 
 
-def busy_of(times: ObjectTimes, window: TimeRange) -> list[BusyPeriod]:
-    """Return the busy time of an object in a window, coalesced.
+def busy_of(
+    times: ObjectTimes,
+    window: TimeRange,
+    type_of: Callable[[Component], BusyType] = busy_type_of,
+) -> list[BusyPeriod]:
+    """Return the busy time of an object in a window, coalesced; `type_of` says what blocks.
 
     Where the step limit is reached, the rest of the window counts as busy: it is never free
     because nobody looked.
@@ -89,7 +93,7 @@ def busy_of(times: ObjectTimes, window: TimeRange) -> list[BusyPeriod]:
     try:
         for one in times.occurrences(window, wanted=_blocks):
             found = one.start
-            periods.append(BusyPeriod(one.start, one.end, busy_type_of(one.component)))
+            periods.append(BusyPeriod(one.start, one.end, type_of(one.component)))
     except Refused:
         periods.append(BusyPeriod(max(found, window.start), window.end, BusyType.BUSY))
     return coalesce(periods, window)

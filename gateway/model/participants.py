@@ -7,20 +7,22 @@ ANSWER = "X-CALGATE-ANSWER"
 """The PARTSTAT of a connected calendar's own user, whatever address they go by at the source."""
 
 
-def answer_of(component: Component, address: str) -> str:
-    """Return the PARTSTAT of the calendar's own user; `address` is the owner's own here."""
-    return component.value(ANSWER).strip().upper() or participation(component, address)
+def answer_of(component: Component, *addresses: str) -> str:
+    """Return the PARTSTAT of the calendar's own user, who goes by these addresses."""
+    return component.value(ANSWER).strip().upper() or participation(component, *addresses)
 
 
-def participation(component: Component, address: str) -> str:
-    """Return the PARTSTAT of the attendee with this address, or an empty string (RFC 5545 3.2.12).
+def participation(component: Component, *addresses: str) -> str:
+    """Return the PARTSTAT of the attendee with one of these addresses, or an empty string.
 
-    An organizer who is also listed as an attendee has accepted by calling the meeting.
+    An organizer who is also listed as an attendee (RFC 5545 section 3.2.12) has accepted by
+    calling the meeting.
     """
-    if not address or _calendar_user(component.value("ORGANIZER")) == address:
+    mine = {address for address in addresses if address}
+    if not mine or _calendar_user(component.value("ORGANIZER")) in mine:
         return ""
     for attendee in component.all("ATTENDEE"):
-        if _calendar_user(attendee.value) == address:
+        if _calendar_user(attendee.value) in mine:
             return attendee.params.get("PARTSTAT", ("NEEDS-ACTION",))[0].upper()
     return ""
 

@@ -1,6 +1,7 @@
 """What a CalDAV account promises beyond the contract of all adapters: writing, guards, finding."""
 
 import asyncio
+import hashlib
 import json
 import random
 from collections.abc import AsyncIterator
@@ -92,6 +93,61 @@ async def test_a_removed_booking_stays_removed(source: CaldavSource) -> None:
         await adapter.update(calendar, BOOKING, an_event(BOOKING))
 
     assert await events(source) == []
+
+
+async def renamed(source: CaldavSource) -> None:
+    """Give the booking's event another name, as some programs and servers do."""
+    await source.remove(hashlib.sha256(BOOKING.encode()).hexdigest()[:40])
+    await source.put("renamed%20by%20me", an_event(BOOKING))
+
+
+async def test_a_booking_that_was_renamed_moves(source: CaldavSource) -> None:
+    """An event that stands under another name by now is found by its UID and replaced there."""
+    adapter, calendar = await opened(source)
+    await adapter.create(calendar, BOOKING, an_event(BOOKING, start="20261201T090000Z"))
+    await renamed(source)
+    await adapter.update(calendar, BOOKING, an_event(BOOKING, start="20261202T090000Z"))
+
+    (item,) = await events(source)
+    assert b"DTSTART:20261202T090000Z" in (item.data or b"")
+
+
+async def test_a_booking_that_was_renamed_is_removed(source: CaldavSource) -> None:
+    """Cancelling takes the event out under whatever name it stands."""
+    adapter, calendar = await opened(source)
+    await adapter.create(calendar, BOOKING, an_event(BOOKING))
+    await source.put("other", an_event("other"))
+    await renamed(source)
+    await adapter.remove(calendar, BOOKING)
+
+    assert [item.uid for item in await events(source)] == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "blocks"), [("ACCEPTED", True), ("DECLINED", False), ("NEEDS-ACTION", True)]
+)
+async def test_an_answer_of_the_accounts_user_counts(
+    source: CaldavSource, answer: str, blocks: bool
+) -> None:
+    """What the account's user declined is free, whatever address the owner has here."""
+    user = source.account[0]
+    me = user if "@" in user else f"{user}@example.net"
+    invitation = an_event(
+        "asked",
+        start="20261125T120000Z",
+        end="20261125T130000Z",
+        organizer="mailto:boss@example.net",
+    )
+    line = f"ATTENDEE;PARTSTAT={answer}:mailto:{me}\r\nEND:VEVENT".encode()
+    await source.put("asked", invitation.replace(b"END:VEVENT", line))
+    adapter, calendar = await opened(source)
+    if "@" not in user:
+        adapter._username = me
+    (item,) = await events(source)
+
+    assert bool(await adapter.last_look(calendar, TimeRange(NOON, NOON + HOUR))) is blocks
+    if "@" in user:
+        assert f"X-CALGATE-ANSWER:{answer}\r\n".encode() in (item.data or b"")
 
 
 async def test_a_series_with_a_moved_instance_is_one_object(source: CaldavSource) -> None:
@@ -267,3 +323,17 @@ async def test_a_password_goes_to_no_other_host(source: CaldavSource) -> None:
         source.proxy.rewrite[b">" + path + b"<"] = b">" + home + path + b"<"
     with pytest.raises(Unavailable, match="another server"):
         await source.open().calendars()
+
+
+@pytest.mark.parametrize("source", ["calgate"], indirect=True)
+async def test_a_zone_is_known_by_its_name(source: CaldavSource) -> None:
+    """A server that names a calendar's zone (RFC 7809) and does not define it is understood."""
+    prop = (
+        b'<D:propertyupdate xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:set><D:prop>'
+        b"<C:calendar-timezone-id>Asia/Tokyo</C:calendar-timezone-id>"
+        b"</D:prop></D:set></D:propertyupdate>"
+    )
+    await source.ask("PROPPATCH", "", prop)
+    (calendar,) = await source.open().calendars()
+
+    assert calendar.time_zone == "Asia/Tokyo"

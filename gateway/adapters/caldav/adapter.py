@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 from caldav import compatibility_hints
@@ -19,12 +19,15 @@ from caldav.compatibility_hints import FeatureSet
 
 from gateway.adapters._http import GuardedClient, read_url
 from gateway.adapters._shared import Shared
-from gateway.adapters.caldav.client import DavClient, DavTransport, check_status
-from gateway.adapters.caldav.discovery import find_calendars
+from gateway.adapters.caldav.answers import addresses_of, with_answers
+from gateway.adapters.caldav.client import DavClient, DavTransport
+from gateway.adapters.caldav.discovery import find_calendars, user_addresses
 from gateway.adapters.caldav.multistatus import (
+    AT_ONCE,
     CAL,
     CS,
     DAV,
+    ETAGS,
     Told,
     events_within,
     multiget,
@@ -33,8 +36,12 @@ from gateway.adapters.caldav.multistatus import (
     sync_collection,
     told,
 )
+from gateway.adapters.caldav.writing import Writing
 from gateway.errors import AccessLost, Refused, SignInNeeded, Unavailable
-from gateway.freebusy.busytime import BusyPeriod, busy_of, coalesce
+from gateway.freebusy.blocking import blocking_type
+from gateway.freebusy.busytime import BusyPeriod, BusyType, busy_of, coalesce
+from gateway.model.collection import BusyRules
+from gateway.model.component import Component
 from gateway.model.connection import Connection
 from gateway.model.objects import CalendarObject, read_one
 from gateway.model.recurrence import compile_object
@@ -48,13 +55,9 @@ from gateway.ports import (
 )
 
 CURSOR_VERSION = 1
-AT_ONCE = 50
-"""How many objects one multiget asks for."""
 MAX_ROUNDS = 200
-ROUNDS_OF_A_WRITE = 3
 SECONDS = 300.0
 STATE = propfind("D:sync-token", "CS:getctag", "D:supported-report-set", "D:resourcetype")
-ETAGS = propfind("D:getetag", "D:resourcetype")
 # Servers that the package knows, by what their addresses hold.
 KNOWN = (
     (".icloud.com", "icloud"),
@@ -94,12 +97,15 @@ class CaldavAdapter:
 
     def __init__(self, options: CaldavOptions, client: GuardedClient, clock: Clock) -> None:
         self._address = options.url
+        self._username = options.username
+        self._mine: frozenset[str] | None = None
         self._server = urlsplit(options.url).netloc
         # Cookies of nobody, connections of this account only.
         self._client = client.apart()
         self._dav = DavClient(
             options.url, options.username, options.password, DavTransport(self._client, clock)
         )
+        self._writing = Writing(self._dav)
         self._syncs = _syncs(options.url)
 
     async def calendars(self) -> Sequence[UpstreamCalendar]:
@@ -124,19 +130,15 @@ class CaldavAdapter:
 
     async def create(self, upstream_id: str, uid: str, data: bytes) -> None:
         """Put the event under a name that follows from its UID, unless it is there."""
-        url = _event_url(upstream_id, uid)
-        await self._do(lambda: self._put_new(url, uid, data))
+        await self._do(lambda: self._writing.create(upstream_id, uid, data))
 
     async def update(self, upstream_id: str, uid: str, data: bytes) -> None:
         """Replace the event as it was just read; one that its owner removed stays removed."""
-        url = _event_url(upstream_id, uid)
-        await self._do(lambda: self._replace(url, data))
+        await self._do(lambda: self._writing.update(upstream_id, uid, data))
 
     async def remove(self, upstream_id: str, uid: str) -> None:
         """Delete the event; that it is gone already is success."""
-        url = _event_url(upstream_id, uid)
-        expected = (200, 202, 204, 404, 410)
-        await self._do(lambda: self._dav.ask("DELETE", url, expected=expected))
+        await self._do(lambda: self._writing.remove(upstream_id, uid))
 
     async def close(self) -> None:
         """Close the account's connections."""
@@ -241,11 +243,8 @@ class CaldavAdapter:
                 notes.append("An event of the calendar cannot be read and was left as it was.")
                 continue
             etag = one.text(f"{DAV}getetag") or hashlib.sha256(data.encode()).hexdigest()
-            objects.append(
-                UpstreamObject(
-                    key=href, uid=item.uid, etag=etag.strip('"'), data=_with_line_ends(data)
-                )
-            )
+            lines = with_answers(_with_line_ends(data), item, self._addresses(url, item))
+            objects.append(UpstreamObject(key=href, uid=item.uid, etag=etag.strip('"'), data=lines))
         return UpstreamPage(objects=objects, unreadable=tuple(unreadable), notes=tuple(notes))
 
     def _busy(self, url: str, window: TimeRange) -> list[BusyPeriod]:
@@ -254,60 +253,19 @@ class CaldavAdapter:
         response = self._dav.ask("REPORT", url, events_within(around), {"Depth": "1"})
         periods: list[BusyPeriod] = []
         for item in _objects(told(response)):
-            periods += busy_of(compile_object(item, UTC_ZONE, lenient=True), window)
+            mine = self._addresses(url, item)
+            times = compile_object(item, UTC_ZONE, lenient=True)
+            periods += busy_of(times, window, partial(_blocks, mine))
         return coalesce(periods, window)
 
-    def _put_new(self, url: str, uid: str, data: bytes) -> None:
-        answer = self._put(url, data, {"If-None-Match": "*"})
-        if answer in {HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT}:
-            # It is there from an attempt whose answer was lost, or under another name.
-            if self._etag(url) or self._has(url, uid):
-                return
-            raise Unavailable("The server refused the event and does not have it.")
-        if answer >= HTTPStatus.BAD_REQUEST:
-            check_status(answer)
-
-    def _replace(self, url: str, data: bytes) -> None:
-        for _ in range(ROUNDS_OF_A_WRITE):
-            etag = self._etag(url)
-            if not etag:
-                raise AccessLost("The event is no longer in the calendar.")
-            answer = self._put(url, data, {"If-Match": etag})
-            if answer != HTTPStatus.PRECONDITION_FAILED:
-                if answer >= HTTPStatus.BAD_REQUEST:
-                    check_status(answer)
-                return
-        raise Unavailable("The event changed at the server again and again.")
-
-    def _put(self, url: str, data: bytes, condition: Mapping[str, str]) -> int:
-        headers = {"Content-Type": "text/calendar; charset=utf-8", **condition}
-        expected = (200, 201, 202, 204, 409, 412)
-        try:
-            status: int = self._dav.ask("PUT", url, data, headers, expected=expected).status
-        except AccessLost:
-            answer = self._dav.transport.last
-            # RFC 4791 section 5.3.2.1: "forbidden", and it means that the UID is in use.
-            if answer is None or b"no-uid-conflict" not in answer.body:
-                raise
-            return HTTPStatus.CONFLICT
-        return status
-
-    def _etag(self, url: str) -> str:
-        response = self._dav.ask("PROPFIND", url, ETAGS, {"Depth": "0"}, expected=(207, 404, 410))
-        if response.status != HTTPStatus.MULTI_STATUS:
-            return ""
-        return next((one.text(f"{DAV}getetag") for one in told(response)), "")
-
-    def _has(self, url: str, uid: str) -> bool:
-        """Tell whether the calendar holds a UID under any name (409 no-uid-conflict)."""
-        collection = urljoin(url, ".")
-        listing = told(self._dav.ask("PROPFIND", collection, ETAGS, {"Depth": "1"}))
-        hrefs = [one.href for one in listing if same_path(one.href) != same_path(collection)]
-        for first in range(0, len(hrefs), AT_ONCE):
-            page = self._page(collection, hrefs[first : first + AT_ONCE])
-            if any(item.uid == uid for item in page.objects):
-                return True
-        return False
+    def _addresses(self, url: str, item: CalendarObject) -> frozenset[str]:
+        """Return what the account's user goes by, asked for when the first invitation comes."""
+        if not any(one.first("ATTENDEE") for one in item.members):
+            return frozenset()
+        if self._mine is None:
+            hrefs = user_addresses(self._dav, url, self._address)
+            self._mine = addresses_of(hrefs, self._username)
+        return self._mine
 
 
 def build(connection: Connection, secret: bytes, shared: Shared) -> CaldavAdapter:
@@ -343,9 +301,8 @@ def _objects(answers: Iterator[Told]) -> Iterator[CalendarObject]:
             raise Unavailable("Some events of the calendar cannot be read.") from error
 
 
-def _event_url(calendar: str, uid: str) -> str:
-    name = hashlib.sha256(uid.encode()).hexdigest()[:40]
-    return urljoin(calendar.rstrip("/") + "/", f"{name}.ics")
+def _blocks(mine: frozenset[str], component: Component) -> BusyType:
+    return blocking_type(component, BusyRules(), *mine)
 
 
 def _gone(href: str) -> UpstreamObject:

@@ -19,6 +19,8 @@ ONE_HOUSE = (".icloud.com",)
 ABOUT = propfind(
     "D:current-user-principal", "C:calendar-home-set", "D:resourcetype", "D:displayname"
 )
+WHO = propfind("D:current-user-principal")
+ADDRESSES = propfind("C:calendar-user-address-set")
 HOME = propfind("C:calendar-home-set", "C:schedule-inbox-URL")
 DEFAULT = propfind("C:schedule-default-calendar-URL")
 CALENDARS = propfind(
@@ -27,6 +29,7 @@ CALENDARS = propfind(
     "D:current-user-privilege-set",
     "C:supported-calendar-component-set",
     "C:calendar-timezone",
+    "C:calendar-timezone-id",
     "A:calendar-color",
 )
 WRITES = {f"{DAV}all", f"{DAV}write", f"{DAV}write-content", f"{DAV}bind"}
@@ -54,6 +57,23 @@ def find_calendars(client: DavClient, address: str) -> list[UpstreamCalendar]:
     if not found:
         raise Unavailable(NOTHING_HERE)
     return _with_primary(list(found.values()), default)
+
+
+def user_addresses(client: DavClient, calendar: str, address: str) -> list[str]:
+    """Return what the signed-in user goes by (RFC 6638 section 2.4.1), if the server has a word."""
+    try:
+        for one in told(client.ask("PROPFIND", calendar, WHO, {"Depth": "0"})):
+            for href in one.hrefs(f"{DAV}current-user-principal")[:1]:
+                principal = _joined(calendar, href, address)
+                response = client.ask("PROPFIND", principal, ADDRESSES, {"Depth": "0"})
+                return [
+                    found
+                    for who in told(response)
+                    for found in who.hrefs(f"{CAL}calendar-user-address-set")
+                ]
+    except (AccessLost, NoDav):
+        pass  # a server that knows no principals
+    return []
 
 
 def _account(client: DavClient, address: str) -> _Account:
@@ -127,7 +147,7 @@ def _calendar(one: Told, url: str) -> UpstreamCalendar:
     return UpstreamCalendar(
         upstream_id=url,
         name=one.text(f"{DAV}displayname") or same_path(url).rpartition("/")[2],
-        time_zone=_zone_of(one.text(f"{CAL}calendar-timezone")),
+        time_zone=_zone_of(one),
         color=color[:7] if color.startswith("#") else "",
         role=_role(one).value,
     )
@@ -143,8 +163,12 @@ def _role(one: Told) -> Role:
     return Role.WRITER if rights & WRITES else Role.READER
 
 
-def _zone_of(text: str) -> str:
-    for line in text.splitlines():
+def _zone_of(one: Told) -> str:
+    """Return the calendar's zone: by its name (RFC 7809), else that of its definition."""
+    named = one.text(f"{CAL}calendar-timezone-id")
+    if named and zone(named):
+        return named
+    for line in one.text(f"{CAL}calendar-timezone").splitlines():
         name, _, value = line.partition(":")
         if name.strip().upper() == "TZID" and zone(value):
             return value.strip()

@@ -51,6 +51,11 @@ def propfind(*names: str) -> bytes:
     return f"{HEAD}<D:propfind {SPACES}><D:prop>{props}</D:prop></D:propfind>".encode()
 
 
+ETAGS = propfind("D:getetag", "D:resourcetype")
+AT_ONCE = 50
+"""How many objects one multiget asks for."""
+
+
 def sync_collection(token: str) -> bytes:
     """Return a sync-collection report (RFC 6578 section 3.2)."""
     return (
@@ -75,6 +80,16 @@ def events_within(window: TimeRange) -> bytes:
         '<C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT">'
         f'<C:time-range start="{format_utc(window.start)}" end="{format_utc(window.end)}"/>'
         "</C:comp-filter></C:comp-filter></C:filter></C:calendar-query>"
+    ).encode()
+
+
+def events_called(uid: str) -> bytes:
+    """Return a calendar-query for the events that hold a text in their UID (section 7.8.6)."""
+    return (
+        f"{HEAD}<C:calendar-query {SPACES}><D:prop><D:getetag/><C:calendar-data/></D:prop>"
+        '<C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT">'
+        f'<C:prop-filter name="UID"><C:text-match collation="i;octet">{escape(uid)}</C:text-match>'
+        "</C:prop-filter></C:comp-filter></C:comp-filter></C:filter></C:calendar-query>"
     ).encode()
 
 
