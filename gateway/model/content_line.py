@@ -197,6 +197,19 @@ def fold(line: str) -> bytes:
     return b"\r\n ".join(parts) + b"\r\n"
 
 
+def as_text(data: bytes) -> str:
+    """Return a stored object as text; where a fold cuts a character, its lines are folded anew.
+
+    RFC 5545 section 3.1 allows such a fold, XML and JSON cannot carry it.
+    """
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        lines = _FOLD.sub(b"", data).split(b"\n")
+        told = (line.rstrip(b"\r").decode("utf-8", "replace") for line in lines)
+        return b"".join(fold(line) for line in told if line).decode("utf-8")
+
+
 def clean_text(text: str) -> str:
     """Return text with one kind of line end and without control characters or lone surrogates."""
     return _UNSAFE_TEXT.sub("", _LINE_ENDS.sub("\n", text))

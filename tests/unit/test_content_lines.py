@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gateway.errors import Refused
 from gateway.model.component import Component, parse, parse_many, serialize
 from gateway.model.content_line import (
+    as_text,
     clean_text,
     fold,
     parse_line,
@@ -141,3 +142,14 @@ def test_bytes_are_read_or_refused(data: bytes) -> None:
         for read in (parse, parse_many):
             with contextlib.suppress(Refused):
                 read(wrapped)
+
+
+def test_a_character_cut_by_a_fold_is_whole_as_text() -> None:
+    """What a fold cuts, as RFC 5545 section 3.1 allows, is put together; the rest stays."""
+    line = "SUMMARY:" + "é" * 60
+    octets = line.encode()
+    cut = octets[:75] + b"\r\n " + octets[75:]
+    told = as_text(b"BEGIN:VEVENT\r\n" + cut + b"\r\nEND:VEVENT\r\n")
+
+    assert told.replace("\r\n ", "") == f"BEGIN:VEVENT\r\n{line}\r\nEND:VEVENT\r\n"
+    assert as_text(b"X:1\n 2\n") == "X:1\n 2\n"

@@ -13,6 +13,7 @@ from gateway.dav.wire.multistatus import Response, condition_xml
 from gateway.dav.wire.names import escape_text
 from gateway.errors import CalgateError, Condition, Refused
 from gateway.model.calendar_data import CalendarData, Room
+from gateway.model.content_line import as_text
 from gateway.model.matching import Matcher
 from gateway.model.objects import read_one
 from gateway.model.retrieval import retrieve
@@ -53,13 +54,13 @@ class Teller:
     def _text(self, resource: ObjectResource, home: Zone, found: Matcher | None) -> str:
         stored = resource.record.data
         if self._data.is_plain:
-            return stored.decode("utf-8", "replace")
+            return as_text(stored)
         try:
             known = found or Matcher(read_one(stored), home)
             times = known.times
         except CalgateError:
             # Stored once, unreadable now: its owner gets it as it is.
-            return stored.decode("utf-8", "replace")
+            return as_text(stored)
         return retrieve(known.obj, times, self._data, home, self._room)
 
 
