@@ -255,7 +255,8 @@ class Connections(Protocol):
 
     `poke` asks for a tick soon, but never less than half a minute after the one before, and not
     before what the source asked for (`not_before`). `begin_refresh` gives one node at a time the
-    right to fetch new tokens, until `end_refresh` or for so many seconds.
+    right to fetch new tokens, until `end_refresh` or for so many seconds. `extend` keeps a lease
+    that is still held for longer; false says that somebody else has it by now.
     """
 
     async def add(self, connection: Connection) -> None: ...
@@ -275,6 +276,7 @@ class Connections(Protocol):
         self, connection_id: str, holder: str, now: Instant, seconds: int
     ) -> Lease | None: ...
     async def holds(self, lease: Lease) -> bool: ...
+    async def extend(self, lease: Lease, until: Instant) -> bool: ...
     async def release(
         self, lease: Lease, next_tick_at: Instant, *, not_before: Instant = 0
     ) -> None: ...

@@ -1,11 +1,13 @@
 """The sync tick: read one connection's calendars, decide by sync_plan, apply in one transaction.
 
 Law: a tick holds its connection's lease from the first request to the commit, and the commit looks
-at the lease once more. Until it commits, every answer is given from the last good copy.
+at the lease once more. Until it commits, every answer is given from the last good copy. The lease
+is short and kept up while the tick lasts, so that a process that dies holds up nobody for long.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 import structlog
@@ -46,7 +48,9 @@ from gateway.services.sync_plan import (
     replacing_twins,
 )
 
-LEASE_SECONDS = 10 * MINUTE
+LEASE_SECONDS = MINUTE
+KEPT_UP_EVERY = 15.0
+"""Seconds after which the lease of a tick that is still going on is lengthened."""
 JUDGED_AHEAD = 400 * DAY
 """How far ahead busy time counts when a loss is judged: the horizon of the index."""
 AT_ONCE = 8
@@ -101,6 +105,7 @@ class SyncService:
         *,
         node: str = "node",
         poll_seconds: int = 60,
+        kept_up_every: float = KEPT_UP_EVERY,
         notices: Notices | None = None,
     ) -> None:
         self._store = store
@@ -109,6 +114,7 @@ class SyncService:
         self._cipher = cipher
         self._node = node
         self._poll_seconds = poll_seconds
+        self._kept_up_every = kept_up_every
         self._notices = notices
         self._log = structlog.get_logger("gateway.sync")
 
@@ -142,7 +148,8 @@ class SyncService:
             return None
         outcomes: list[Outcome] = []
         try:
-            outcomes = await self._read_all(connection, collections, lease, full=full)
+            async with self._kept_up(lease):
+                outcomes = await self._read_all(connection, collections, lease, full=full)
         except _LostError:
             return None
         finally:
@@ -153,6 +160,26 @@ class SyncService:
                     lease, now + max(self._poll_seconds, asked), not_before=now + asked
                 )
         return outcomes
+
+    @asynccontextmanager
+    async def _kept_up(self, lease: Lease) -> AsyncIterator[None]:
+        """Hold a lease for as long as this takes."""
+
+        async def keep() -> None:
+            while True:
+                await asyncio.sleep(self._kept_up_every)
+                try:
+                    async with self._store.write() as tx:
+                        await tx.connections.extend(lease, self._clock.now() + LEASE_SECONDS)
+                except CalgateError:
+                    continue  # a store that is busy now is asked again; the commit looks anyway
+
+        keeping = asyncio.create_task(keep(), name="sync.lease")
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            await asyncio.wait([keeping])
 
     async def _read_all(
         self,

@@ -136,6 +136,15 @@ class Connections(Repository):
         )
         return row is not None
 
+    async def extend(self, lease: Lease, until: Instant) -> bool:
+        row = await self._one(
+            update(schema.connection)
+            .where(TABLE.id == lease.connection_id, TABLE.lease_fence == lease.fence)
+            .values(lease_until=until)
+            .returning(TABLE.id)
+        )
+        return row is not None
+
     async def release(
         self, lease: Lease, next_tick_at: Instant, *, not_before: Instant = 0
     ) -> None:

@@ -1,5 +1,6 @@
 """A subscription under faults: health by the table of CONTRACT.md, the last good copy kept."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from gateway.services.freebusy import FreeBusyService
 from gateway.services.grants import GrantService
 from gateway.services.mails import Postbox
 from gateway.services.notices import Notices
-from gateway.services.sync import Outcome, SyncService
+from gateway.services.sync import LEASE_SECONDS, Outcome, SyncService
 from gateway.services.sync_plan import RECHECK_AFTER
 from gateway.storage.cipher import KeyRing, new_key
 from gateway.storage.engine import SqlStore
@@ -330,6 +331,37 @@ async def test_a_lease_keeps_other_nodes_away(world: World) -> None:
 
     assert lease is not None
     assert await world.sync.tick(state.connection.id) is None
+
+
+async def test_a_dead_reader_holds_up_the_others_for_a_minute(world: World) -> None:
+    """The lease of a process that was killed in a tick has run out after a minute."""
+    state = await world.connect()
+    async with world.store.write() as tx:
+        now = world.clock.now()
+        assert await tx.connections.lease(state.connection.id, "dead", now, LEASE_SECONDS)
+    world.clock.advance(MINUTE)
+
+    assert await world.sync.tick(state.connection.id) is not None
+
+
+async def test_a_long_tick_keeps_its_lease(world: World) -> None:
+    """A tick that lasts longer than its lease is left alone by the other nodes, and applied."""
+    state = await world.connect()
+    world.publish(1, 2, 5)
+    world.fail(delay=0.3)
+    patient = SyncService(
+        world.store, world.clock, world.sync._sources, world.sync._cipher, kept_up_every=0.01
+    )
+    reading = asyncio.create_task(patient.tick(state.connection.id))
+    await asyncio.sleep(0.1)
+    world.clock.advance(LEASE_SECONDS - 1)
+    await asyncio.sleep(0.1)
+    world.clock.advance(LEASE_SECONDS - 1)
+
+    assert await world.sync.tick(state.connection.id) is None
+    outcomes = await reading
+    assert outcomes is not None
+    assert outcomes[0].changed == 1
 
 
 @pytest.mark.parametrize(
