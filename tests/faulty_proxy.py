@@ -18,13 +18,15 @@ class FaultyProxy:
     """Hands requests to `target`.
 
     `fault` breaks every answer, `drops_after` does so after the server has acted, `rewrite`
-    replaces bytes in answers; `requests` is the log of methods and paths.
+    replaces bytes in answers, `rewrite_requests` in what is asked; `requests` is the log of
+    methods and paths.
     """
 
     target: str
     fault: Fault | None = None
     drops_after: bool = False
     rewrite: dict[bytes, bytes] = field(default_factory=dict)
+    rewrite_requests: dict[bytes, bytes] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
     port: int = 0
 
@@ -64,7 +66,10 @@ class FaultyProxy:
             if fault.status:
                 headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
                 return web.Response(status=fault.status, headers=headers, text="canary-internal\n")
-        status, headers, body = await self._fetch(request)
+        try:
+            status, headers, body = await self._fetch(request)
+        except aiohttp.ClientConnectionError:
+            return web.Response(status=502)  # what stands behind it is down
         if self.drops_after and request.transport is not None:
             request.transport.abort()
         if status >= 300:
@@ -78,11 +83,15 @@ class FaultyProxy:
 
     async def _fetch(self, request: web.Request) -> tuple[int, dict[str, str], bytes]:
         headers = {k: v for k, v in request.headers.items() if k.lower() != "accept-encoding"}
+        asked = await request.read()
+        for old, new in self.rewrite_requests.items():
+            asked = asked.replace(old, new)
+        headers = {k: v for k, v in headers.items() if k.lower() != "content-length"}
         async with self._session.request(
             request.method,
             self.target + request.raw_path,
             headers=headers,
-            data=await request.read(),
+            data=asked,
             allow_redirects=False,
         ) as answer:
             body = await answer.read()
