@@ -12,17 +12,21 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from gateway.adapters._addresses import GuardOptions
 from gateway.errors import Unavailable
 from gateway.model.connection import Connection
-from gateway.ports import Place
+from gateway.model.timerange import Instant
+from gateway.ports import Greeting, Place
 
 SECONDS = 10.0
 MAX_HEAD = 64 * 1024
 CHALLENGE = re.compile(rb"(?im)^www-authenticate:[ \t]*([A-Za-z0-9_-]{1,40})")
+DATE = re.compile(rb"(?im)^date:[ \t]*([A-Za-z0-9,: ]{10,40}?)[ \t]*\r?$")
 CERTIFICATE = {
+    9: "The certificate of {host} is not valid yet, or the clock of this machine is wrong.",
     10: "The certificate of {host} has expired.",
     18: "The certificate of {host} is signed by itself; nobody vouches for it.",
     19: "The certificate of {host} comes from an authority that is not trusted here.",
@@ -75,8 +79,8 @@ class ServerReach:
                 return f"{place.host} answers, without protection (http)."
             return f"{place.host} answers over {protection.version()}, its certificate is good."
 
-    async def methods(self, place: Place) -> Sequence[str]:
-        """Ask without signing in, and read which ways to sign in are offered."""
+    async def greet(self, place: Place) -> Greeting:
+        """Ask without signing in; read which ways to sign in are offered, and what time it is."""
         async with self._opened(place) as (reader, writer):
             head = (
                 f"GET {place.path} HTTP/1.1\r\nHost: {place.host}:{place.port}\r\n"
@@ -93,7 +97,12 @@ class ServerReach:
                 raise Unavailable(f"{place.host} does not answer in time.") from error
         if not answer.startswith(b"HTTP/1."):
             raise Unavailable(f"{place.host} does not speak HTTP.")
-        return list(dict.fromkeys(name.decode().title() for name in CHALLENGE.findall(answer)))
+        names = (name.decode().title() for name in CHALLENGE.findall(answer))
+        told = DATE.search(answer)
+        return Greeting(
+            methods=list(dict.fromkeys(names)),
+            clock=_instant(told.group(1).decode()) if told else None,
+        )
 
     @asynccontextmanager
     async def _opened(
@@ -140,6 +149,14 @@ def place_of(url: str, *, ca_file: str = "", is_given: bool = False) -> Place | 
         is_given=is_given,
         path=parts.path or "/",
     )
+
+
+def _instant(text: str) -> Instant | None:
+    """Read an HTTP date (RFC 9110 section 5.6.7)."""
+    try:
+        return int(parsedate_to_datetime(text).timestamp())
+    except (ValueError, OverflowError):
+        return None
 
 
 def _address(secret: bytes) -> str:

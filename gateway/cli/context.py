@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +89,15 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value) if value not in (None, "") else "-"
+
+
+def lines(text: str, indent: int) -> list[str]:
+    """Return a text in lines that fit beside an indent; into a file or a pipe it is one line."""
+    if not sys.stdout.isatty():
+        return [text]
+    columns = max(shutil.get_terminal_size().columns - indent, 24)
+    wrapped = textwrap.wrap(text, columns, break_long_words=False, break_on_hyphens=False)
+    return wrapped or [""]
 
 
 def say(sentence: str) -> None:

@@ -3,7 +3,7 @@
 import click
 
 from gateway.bootstrap import Gateway
-from gateway.cli.context import Context, fail, pass_context, say, the_owner
+from gateway.cli.context import Context, fail, lines, pass_context, say, the_owner
 from gateway.cli.progress import progress_bar
 from gateway.services.doctor import Diagnosis, Result, Step
 
@@ -11,6 +11,7 @@ SIGN = {Result.GOOD: "✓", Result.BAD: "✗", Result.UNTRIED: "·"}
 COLOR = {Result.GOOD: "green", Result.BAD: "red", Result.UNTRIED: None}
 WIDTH = 16
 """Columns of a step's name."""
+INDENT = WIDTH + 5
 
 
 @click.command()
@@ -40,7 +41,11 @@ def doctor(context: Context, email: str | None) -> None:
         say("There is no connection to examine; local calendars always work.")
     ill = sum(not one.is_well for one in found)
     if ill:
-        fail(f"{ill} of {len(found)} connections do not work.")
+        fail(
+            "The connection does not work."
+            if len(found) == 1
+            else f"{ill} of {len(found)} connections do not work."
+        )
 
 
 def _print(found: Diagnosis) -> None:
@@ -48,9 +53,13 @@ def _print(found: Diagnosis) -> None:
     click.secho(f"{known.account} ({known.provider}, {known.id})", bold=True)
     for step in found.steps:
         sign = click.style(SIGN[step.result], fg=COLOR[step.result])
-        click.echo(f"  {sign} {step.check.value:<{WIDTH}} {step.detail}")
+        first, *more = lines(step.detail, INDENT)
+        click.echo(f"  {sign} {step.check.value:<{WIDTH}} {first}")
         if step.remedy:
-            click.echo(f"    {'':<{WIDTH}} → {step.remedy}")
+            told, *rest = lines(step.remedy, INDENT + 2)
+            more += [f"→ {told}", *(f"  {line}" for line in rest)]
+        for line in more:
+            click.echo(f"{'':<{INDENT}}{line}")
     click.echo()
 
 

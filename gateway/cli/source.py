@@ -8,10 +8,13 @@ from gateway.bootstrap import Gateway
 from gateway.cli.context import Context, fail, pass_context, say, secret_from_stdin, the_owner
 from gateway.cli.progress import progress_bar
 from gateway.errors import Forbidden
+from gateway.model.collection import Collection
 from gateway.model.connection import Connection
 from gateway.services.connections import ConnectionState
 from gateway.services.exchange_account import VERSIONS, ExchangeAccount
 from gateway.services.sync import Outcome
+
+NAME_BESIDE = 24
 
 
 @click.group()
@@ -152,20 +155,32 @@ def sync(context: Context, email: str | None, full: bool) -> None:
     async def work(gateway: Gateway) -> list[tuple[Connection, Sequence[Outcome]]]:
         owner = await the_owner(gateway, email) if email else None
         async with gateway.services.store.read() as tx:
-            all_connections = (
-                await tx.connections.of_owner(owner.id) if owner else await tx.connections.all()
-            )
-        results = []
+            every = await tx.connections.of_owner(owner.id) if owner else await tx.connections.all()
+            count = [len(await tx.collections.of_connection(one.id)) for one in every]
         with progress_bar("Reading calendars") as report:
-            for done, connection in enumerate(all_connections, start=1):
-                outcomes = await gateway.services.sync.tick(connection.id, full=full)
+            begun: list[int] = []
+
+            def watch(calendar: Collection, events: int) -> None:
+                if calendar.id not in begun:
+                    begun.append(calendar.id)
+                report(len(begun) - 1, sum(count), _beside(calendar, events))
+
+            results = []
+            for connection in every:
+                outcomes = await gateway.services.sync.tick(connection.id, full=full, watch=watch)
                 results.append((connection, outcomes or ()))
-                report(done, len(all_connections))
+            report(sum(count), sum(count))
         return results
 
-    results = context.run(work)
+    _tell(context, context.run(work))
+
+
+def _tell(context: Context, results: list[tuple[Connection, Sequence[Outcome]]]) -> None:
     rows = [_row(connection, one) for connection, outcomes in results for one in outcomes]
-    context.table(rows)
+    if context.as_json or rows:
+        context.table(rows if context.as_json else [_short(row) for row in rows])
+    elif not results:
+        say("There is no connection to read; local calendars are always up to date.")
     for connection, outcomes in results:
         if not outcomes:
             say(f"{connection.account} is being read by another process right now.")
@@ -173,7 +188,20 @@ def sync(context: Context, email: str | None, full: bool) -> None:
     for row in failed:
         say(f"{row['name']}: {row['error']}")
     if failed:
-        fail(f"{len(failed)} of {len(rows)} calendars could not be read.")
+        one = "The calendar could not be read." if len(rows) == 1 else ""
+        fail(one or f"{len(failed)} of {len(rows)} calendars could not be read.")
+
+
+def _beside(calendar: Collection, events: int) -> str:
+    """Return what stands beside the bar while a calendar is read."""
+    name = (calendar.display_name or calendar.name)[:NAME_BESIDE]
+    return f"{name}, {events:,} events" if events else name
+
+
+def _short(row: dict[str, object]) -> dict[str, object]:
+    """Return a row for people: what went wrong is told below the table, in whole sentences."""
+    kept = {key: row[key] for key in ("name", "provider", "changed", "removed")}
+    return {**kept, "result": "failed" if row["error"] else "read"}
 
 
 def _row(connection: Connection, outcome: Outcome) -> dict[str, object]:

@@ -14,6 +14,7 @@ from gateway.ports.contacts import (
     Engagements,
 )
 from gateway.ports.reach import (
+    Greeting,
     Place,
     Reach,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "Counters",
     "Engagements",
     "Feeds",
+    "Greeting",
     "IdempotencyKeys",
     "Index",
     "IndexEntry",

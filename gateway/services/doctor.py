@@ -5,26 +5,31 @@ earlier one failed says so instead of guessing.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from gateway.errors import AccessLost, CalgateError, NotRegistered, SignInNeeded, UpstreamError
-from gateway.model.collection import Collection, Provider
+from gateway.model.collection import Collection, Provider, Role
 from gateway.model.connection import Connection, HealthState
-from gateway.model.timerange import DAY, MINUTE, TimeRange
+from gateway.model.timerange import DAY, HOUR, MINUTE, TimeRange
 from gateway.ports import (
     Adapter,
     Capability,
     Cipher,
     Clock,
     Consent,
+    Greeting,
     Place,
     Reach,
     Sources,
     Store,
+    UpstreamCalendar,
 )
 from gateway.services.grants import GrantService
 from gateway.services.last_look import open_secret
+
+CLOCK_MAY_DIFFER = 5 * MINUTE
+"""Kerberos allows as much; tokens and cookies live longer."""
 
 
 class Check(StrEnum):
@@ -33,6 +38,7 @@ class Check(StrEnum):
     SECRET = "secret"  # noqa: S105 - the name of a step
     NAME = "name"
     CONNECTION = "connection"
+    CLOCK = "clock"
     METHODS = "sign-in methods"
     SIGN_IN = "sign-in"
     PERMISSIONS = "permissions"
@@ -80,7 +86,8 @@ class _Patient:
     calendars: Sequence[Collection]
     secret: bytes = b""
     places: Sequence[Place] = ()
-    listed: frozenset[str] = frozenset()
+    greeting: Greeting | None = None
+    listed: Mapping[str, UpstreamCalendar] = field(default_factory=dict)
 
 
 class _Bad(Exception):
@@ -136,6 +143,7 @@ class Doctor:
             (Check.SECRET, self._secret),
             (Check.NAME, self._name),
             (Check.CONNECTION, self._connection),
+            (Check.CLOCK, self._same_time),
             (Check.METHODS, self._methods),
             (Check.SIGN_IN, self._sign_in),
             (Check.PERMISSIONS, self._permissions),
@@ -160,7 +168,7 @@ class Doctor:
             detail = error.detail
             remedy = "Ask for access again, or remove the calendar in the settings."
         except UpstreamError as error:
-            detail, remedy = error.detail, REMEDY.get(check, "Try again in a while.")
+            detail, remedy = error.detail, REMEDY.get(check, _later(error.retry_after))
         except CalgateError as error:
             detail, remedy = str(error), ""
         return Step(check=check, result=Result.BAD, detail=detail, remedy=remedy)
@@ -190,10 +198,24 @@ class Doctor:
         said = [await self._reach.connect(place) for place in patient.places]
         return " ".join(dict.fromkeys(said))
 
+    async def _same_time(self, patient: _Patient) -> str:
+        place = patient.places[0]
+        patient.greeting = await self._reach.greet(place)
+        if patient.greeting.clock is None:
+            return f"{place.host} does not say what time it is."
+        ahead = self._clock.now() - patient.greeting.clock
+        if abs(ahead) > CLOCK_MAY_DIFFER:
+            raise _Bad(
+                f"The clock of this machine is {lasting(abs(ahead))} "
+                f"{'ahead of' if ahead > 0 else 'behind'} that of {place.host}.",
+                "Set this machine's clock (NTP), or tell whoever runs that server.",
+            )
+        return f"The clocks of this machine and of {place.host} agree."
+
     async def _methods(self, patient: _Patient) -> str:
         if patient.connection.provider in self._consents:
             return "By consent (OAuth)."
-        offered = await self._reach.methods(patient.places[0])
+        offered = patient.greeting.methods if patient.greeting else ()
         if not offered:
             return "The server asks for none."
         return f"The server offers {', '.join(offered)}."
@@ -235,7 +257,23 @@ class Doctor:
                 f"No longer in the account: {', '.join(gone)}.",
                 "Ask for access again, or remove it with the X in the Calendar tab.",
             )
+        await self._default(patient)
         return f"The account has {len(patient.listed)}, {_count(patient)} selected."
+
+    async def _default(self, patient: _Patient) -> None:
+        """Say that bookings cannot be written, if they go to one of these and it is read only."""
+        async with self._store.read() as tx:
+            owner = await tx.owners.get(patient.connection.owner_id)
+        for one in patient.calendars:
+            if owner is None or one.id != owner.default_collection_id:
+                continue
+            there = patient.listed.get(one.upstream_id)
+            if there is not None and not replace(one, role=Role(there.role)).is_writable:
+                raise _Bad(
+                    f"Bookings go to “{one.display_name}”, which can only be read.",
+                    "Choose another default calendar in the Calendar tab, or ask for the right "
+                    "to change this one.",
+                )
 
     async def _read(self, patient: _Patient) -> str:
         able = {spec.provider: spec.capabilities for spec in self._sources.specs()}
@@ -262,7 +300,7 @@ class Doctor:
             if one.state(now) is HealthState.WORKING:
                 continue
             last = one.health.last_success_at
-            ago = f"{(now - last) // MINUTE} minutes ago" if last else "never"
+            ago = f"{lasting(now - last)} ago" if last else "never"
             cause = one.health.detail or "Nothing has tried since."
             raise _Bad(
                 f"“{one.display_name}” was read {ago}. {cause}",
@@ -278,14 +316,19 @@ class Doctor:
     async def _list(self, patient: _Patient) -> None:
         adapter = self._opened(patient)
         try:
-            patient.listed = frozenset(one.upstream_id for one in await adapter.calendars())
+            patient.listed = {one.upstream_id: one for one in await adapter.calendars()}
         finally:
             await adapter.close()
 
     def _sign_in_again(self, connection: Connection) -> str:
         if connection.provider in self._consents:
             return f"Open {self._public_url}/settings/connections/{connection.id}/reconnect"
-        return "Disconnect it and connect it again with the right sign-in."
+        if connection.provider == Provider.ICS:
+            return "Ask for a new address of the calendar, and connect that one instead."
+        return (
+            "Settings → Calendar → New password; with two-factor authentication it must be an "
+            "app password."
+        )
 
 
 REMEDY = {
@@ -293,6 +336,20 @@ REMEDY = {
     Check.CONNECTION: "Check the address, the firewall, and the certificate (`ca_file`).",
     Check.METHODS: "Check that the address is that of the calendar server.",
 }
+
+
+def lasting(seconds: int) -> str:
+    """Return a length of time in the largest unit that fits twice."""
+    for name, size in (("days", DAY), ("hours", HOUR), ("minutes", MINUTE)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {name}"
+    return "a minute"
+
+
+def _later(retry_after: int | None) -> str:
+    if not retry_after:
+        return "Try again in a while; if it stays, ask whoever runs that server."
+    return f"Wait {lasting(retry_after)}: the gateway tries again by itself."
 
 
 def _count(patient: _Patient) -> int:

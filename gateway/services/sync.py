@@ -1,13 +1,11 @@
 """The sync tick: read one connection's calendars, decide by sync_plan, apply in one transaction.
 
 Law: a tick holds its connection's lease from the first request to the commit, and the commit looks
-at the lease once more. Until it commits, every answer is given from the last good copy. The lease
-is short and kept up while the tick lasts, so that a process that dies holds up nobody for long.
+at the lease once more. Until it commits, every answer is given from the last good copy.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -21,7 +19,7 @@ from gateway.errors import (
 )
 from gateway.model.collection import Collection
 from gateway.model.connection import Connection, Failure, Health
-from gateway.model.timerange import DAY, MINUTE, TimeRange
+from gateway.model.timerange import DAY, TimeRange
 from gateway.ports import (
     Adapter,
     Cipher,
@@ -34,6 +32,7 @@ from gateway.ports import (
 from gateway.services.bulk import Batch, prepare_all
 from gateway.services.engagement_look import look
 from gateway.services.index import basis_of
+from gateway.services.lease import KEPT_UP_EVERY, LEASE_SECONDS, kept_up
 from gateway.services.notices import Notices
 from gateway.services.objects import discard
 from gateway.services.sync_plan import (
@@ -48,9 +47,6 @@ from gateway.services.sync_plan import (
     replacing_twins,
 )
 
-LEASE_SECONDS = MINUTE
-KEPT_UP_EVERY = 15.0
-"""Seconds after which the lease of a tick that is still going on is lengthened."""
 JUDGED_AHEAD = 400 * DAY
 """How far ahead busy time counts when a loss is judged: the horizon of the index."""
 AT_ONCE = 8
@@ -76,6 +72,22 @@ class Outcome:
     error: str = ""
     notes: tuple[str, ...] = ()
     retry_after: int | None = None
+
+
+Watch = Callable[[Collection, int], None]
+"""Told of a calendar that is being read, and how many events are in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _How:
+    """How a tick reads, and who watches it."""
+
+    full: bool = False
+    watch: Watch | None = None
+
+    def tell(self, collection: Collection, events: int) -> None:
+        if self.watch is not None:
+            self.watch(collection, events)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,10 +146,13 @@ class SyncService:
                 raise result
         return False
 
-    async def tick(self, connection_id: str, *, full: bool = False) -> Sequence[Outcome] | None:
+    async def tick(
+        self, connection_id: str, *, full: bool = False, watch: Watch | None = None
+    ) -> Sequence[Outcome] | None:
         """Read one connection now; None when another node is reading it or it is gone.
 
-        `full` forgets the cursors, so that everything is compared anew.
+        `full` forgets the cursors, so that everything is compared anew. `watch` is told of each
+        calendar that is begun, and how many events are in whenever a page comes.
         """
         now = self._clock.now()
         async with self._store.write() as tx:
@@ -148,8 +163,10 @@ class SyncService:
             return None
         outcomes: list[Outcome] = []
         try:
-            async with self._kept_up(lease):
-                outcomes = await self._read_all(connection, collections, lease, full=full)
+            async with kept_up(self._store, self._clock, lease, every=self._kept_up_every):
+                outcomes = await self._read_all(
+                    connection, collections, lease, _How(full=full, watch=watch)
+                )
         except _LostError:
             return None
         finally:
@@ -161,33 +178,12 @@ class SyncService:
                 )
         return outcomes
 
-    @asynccontextmanager
-    async def _kept_up(self, lease: Lease) -> AsyncIterator[None]:
-        """Hold a lease for as long as this takes."""
-
-        async def keep() -> None:
-            while True:
-                await asyncio.sleep(self._kept_up_every)
-                try:
-                    async with self._store.write() as tx:
-                        await tx.connections.extend(lease, self._clock.now() + LEASE_SECONDS)
-                except CalgateError:
-                    continue  # a store that is busy now is asked again; the commit looks anyway
-
-        keeping = asyncio.create_task(keep(), name="sync.lease")
-        try:
-            yield
-        finally:
-            keeping.cancel()
-            await asyncio.wait([keeping])
-
     async def _read_all(
         self,
         connection: Connection,
         collections: Sequence[Collection],
         lease: Lease,
-        *,
-        full: bool,
+        how: _How,
     ) -> list[Outcome]:
         try:
             secret = self._cipher.open(connection.secret, bound_to=secret_of(connection.id))
@@ -197,23 +193,22 @@ class SyncService:
             return [await self._failed(item, failed, lease) for item in collections]
         try:
             return [
-                await self._read_one(adapter, collection, lease, full=full)
-                for collection in collections
+                await self._read_one(adapter, collection, lease, how) for collection in collections
             ]
         finally:
             await adapter.close()
 
     async def _read_one(
-        self, adapter: Adapter, collection: Collection, lease: Lease, *, full: bool
+        self, adapter: Adapter, collection: Collection, lease: Lease, how: _How
     ) -> Outcome:
         try:
             try:
-                return await self._sync(adapter, collection, lease, full=full)
+                return await self._sync(adapter, collection, lease, how)
             except AccessLost as error:
                 # "No" counts once a second try has confirmed it (CONTRACT.md).
                 await self._failed(collection, error, lease)
                 collection = await self._again(collection)
-                return await self._sync(adapter, collection, lease, full=full)
+                return await self._sync(adapter, collection, lease, how)
         except UpstreamError as error:
             return await self._failed(collection, error, lease)
         except (CalgateError, _LostError):
@@ -228,30 +223,37 @@ class SyncService:
             return await tx.collections.get(collection.id) or collection
 
     async def _sync(
-        self, adapter: Adapter, collection: Collection, lease: Lease, *, full: bool
+        self, adapter: Adapter, collection: Collection, lease: Lease, how: _How
     ) -> Outcome:
         async with self._store.read() as tx:
             bookmark = Bookmark.decode(await tx.connections.cursor(collection.id))
-        if full:
+        if how.full:
             bookmark = replace(bookmark, cursor="")
-        outcome, verdict, made = await self._attempt(adapter, collection, lease, bookmark)
+        outcome, verdict, made = await self._attempt(adapter, collection, lease, bookmark, how)
         if verdict is Verdict.LOOK_AGAIN:
             # A small loss: what a second read shows too is believed at once.
             since = self._clock.now() - RECHECK_AFTER
             seen = Suspicion(fingerprint=made.fingerprint, since=since)
             again = replace(bookmark, suspicion=seen)
-            outcome, verdict, made = await self._attempt(adapter, collection, lease, again)
+            outcome, verdict, made = await self._attempt(adapter, collection, lease, again, how)
         if verdict is not Verdict.APPLY:
             await self._suspect(collection, lease, bookmark, made)
             raise Unavailable(HELD)
         return outcome
 
     async def _attempt(
-        self, adapter: Adapter, collection: Collection, lease: Lease, bookmark: Bookmark
+        self,
+        adapter: Adapter,
+        collection: Collection,
+        lease: Lease,
+        bookmark: Bookmark,
+        how: _How,
     ) -> tuple[Outcome, Verdict, Plan]:
         staging = Staging()
+        how.tell(collection, 0)
         async for page in adapter.changes(collection.upstream_id, bookmark.cursor):
             staging.add(page)
+            how.tell(collection, len(staging.objects))
         last = staging.finish()
         following = Bookmark(cursor=last.cursor or "")
         made = Plan(puts={}, removes=(), changed=())

@@ -316,14 +316,14 @@ async def test_ways_to_sign_in_are_read(answer: bytes, methods: list[str]) -> No
     """The schemes of the challenge are named, and nothing else of it."""
     async with a_server(b"HTTP/1.1 401 Unauthorized\r\n" + answer + b"\r\n") as port:
         place = a_place(port, secure=False)
-        assert await ServerReach(LOOPBACK, {}).methods(place) == methods
+        assert (await ServerReach(LOOPBACK, {}).greet(place)).methods == methods
 
 
 async def test_a_server_of_another_kind_is_named() -> None:
     """Something else than HTTP answers there."""
     async with a_server(b"220 mail.example.org ESMTP\r\n\r\n") as port:
         with pytest.raises(Unavailable, match="does not speak HTTP"):
-            await ServerReach(LOOPBACK, {}).methods(a_place(port, secure=False))
+            await ServerReach(LOOPBACK, {}).greet(a_place(port, secure=False))
 
 
 @pytest.mark.parametrize(
@@ -396,7 +396,7 @@ def test_the_command_prints_the_steps(run: Callable[..., Told], tmp_path: Path) 
     assert "✗ connection       127.0.0.1 refuses connections" in told.stdout
     assert "→ Check the address, the firewall" in told.stdout
     assert "· sign-in          Not tried." in told.stdout
-    assert "1 of 1 connections do not work." in told.stderr
+    assert "The connection does not work." in told.stderr
     assert "canary" not in told.output
     [facts] = json.loads(run("--json", "doctor").stdout)["connections"]
     assert facts["is_well"] is False

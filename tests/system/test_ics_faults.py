@@ -21,9 +21,10 @@ from gateway.sandbox.ics_server import Fault, IcsServer
 from gateway.services.connections import ConnectionService, ConnectionState
 from gateway.services.freebusy import FreeBusyService
 from gateway.services.grants import GrantService
+from gateway.services.lease import LEASE_SECONDS
 from gateway.services.mails import Postbox
 from gateway.services.notices import Notices
-from gateway.services.sync import LEASE_SECONDS, Outcome, SyncService
+from gateway.services.sync import Outcome, SyncService
 from gateway.services.sync_plan import RECHECK_AFTER
 from gateway.storage.cipher import KeyRing, new_key
 from gateway.storage.engine import SqlStore

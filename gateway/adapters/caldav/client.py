@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 from caldav.davclient import DAVClient
@@ -23,6 +24,7 @@ T = TypeVar("T")
 
 NO_SENSE = "The server's answer makes no sense."
 REFUSED = "The server does not accept this user name and password."
+ELSEWHERE = "The server sends us on to another server; give that server's address."
 # Its messages hold whole requests and answers, which are somebody's calendar.
 logging.getLogger("caldav").setLevel(logging.CRITICAL)
 
@@ -43,6 +45,9 @@ class DavTransport(GuardedTransport):
         response = super().send(request, **settings)
         answer = self.last
         assert answer is not None, "a sent request has an answer"
+        if answer.status == HTTPStatus.UNAUTHORIZED and _host(answer.url) != _host(request.url):
+            # The password was not taken along, so this is no word about it.
+            raise Unavailable(ELSEWHERE)
         if answer.status in {429, 503}:
             raise Unavailable(
                 "The server asks us to come back later.",
@@ -122,6 +127,10 @@ def check_status(status: int) -> None:
     if status < HTTPStatus.BAD_REQUEST:
         raise NoDav("The server did not answer as a calendar server does.")
     raise NoDav(f"The server answered with status {status}.")
+
+
+def _host(url: object) -> str | None:
+    return urlsplit(str(url)).hostname
 
 
 def _check_xml(answer: Answer) -> None:
