@@ -1,5 +1,6 @@
 """The command group and its global options."""
 
+import os
 from pathlib import Path
 
 import click
@@ -22,6 +23,8 @@ from gateway.cli.context import Context
 @click.pass_context
 def main(context: click.Context, config_path: Path | None, as_json: bool) -> None:
     """calgate: a self-hosted calendar gateway."""
+    if os.environ.get("NO_COLOR"):
+        context.color = False
     context.obj = Context(config_path=config_path, as_json=as_json)
 
 

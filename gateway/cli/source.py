@@ -152,7 +152,7 @@ def _created(context: Context, state: ConnectionState) -> None:
 def sync(context: Context, email: str | None, full: bool) -> None:
     """Read every connected calendar now, of one owner or of all."""
 
-    async def work(gateway: Gateway) -> list[tuple[Connection, Sequence[Outcome]]]:
+    async def work(gateway: Gateway) -> list[tuple[Connection, Sequence[Outcome] | None]]:
         owner = await the_owner(gateway, email) if email else None
         async with gateway.services.store.read() as tx:
             every = await tx.connections.of_owner(owner.id) if owner else await tx.connections.all()
@@ -165,24 +165,24 @@ def sync(context: Context, email: str | None, full: bool) -> None:
                     begun.append(calendar.id)
                 report(len(begun) - 1, sum(count), _beside(calendar, events))
 
-            results = []
+            results: list[tuple[Connection, Sequence[Outcome] | None]] = []
             for connection in every:
                 outcomes = await gateway.services.sync.tick(connection.id, full=full, watch=watch)
-                results.append((connection, outcomes or ()))
+                results.append((connection, outcomes))
             report(sum(count), sum(count))
         return results
 
     _tell(context, context.run(work))
 
 
-def _tell(context: Context, results: list[tuple[Connection, Sequence[Outcome]]]) -> None:
-    rows = [_row(connection, one) for connection, outcomes in results for one in outcomes]
+def _tell(context: Context, results: list[tuple[Connection, Sequence[Outcome] | None]]) -> None:
+    rows = [_row(connection, one) for connection, outcomes in results for one in outcomes or ()]
     if context.as_json or rows:
         context.table(rows if context.as_json else [_short(row) for row in rows])
     elif not results:
         say("There is no connection to read; local calendars are always up to date.")
     for connection, outcomes in results:
-        if not outcomes:
+        if outcomes is None:
             say(f"{connection.account} is being read by another process right now.")
     failed = [row for row in rows if row["error"]]
     for row in failed:

@@ -169,6 +169,8 @@ class Doctor:
             remedy = "Ask for access again, or remove the calendar in the settings."
         except UpstreamError as error:
             detail, remedy = error.detail, REMEDY.get(check, _later(error.retry_after))
+            if check is Check.CONNECTION and "certificate" in detail:
+                remedy = CERTIFICATE
         except CalgateError as error:
             detail, remedy = str(error), ""
         return Step(check=check, result=Result.BAD, detail=detail, remedy=remedy)
@@ -258,7 +260,8 @@ class Doctor:
                 "Ask for access again, or remove it with the X in the Calendar tab.",
             )
         await self._default(patient)
-        return f"The account has {len(patient.listed)}, {_count(patient)} selected."
+        many = "one calendar" if len(patient.listed) == 1 else f"{len(patient.listed)} calendars"
+        return f"The account has {many}, {_count(patient)} selected."
 
     async def _default(self, patient: _Patient) -> None:
         """Say that bookings cannot be written, if they go to one of these and it is read only."""
@@ -331,9 +334,10 @@ class Doctor:
         )
 
 
+CERTIFICATE = "Have its certificate renewed, or name the authority that signs it (`ca_file`)."
 REMEDY = {
     Check.NAME: "Check the address, and the name server of this machine.",
-    Check.CONNECTION: "Check the address, the firewall, and the certificate (`ca_file`).",
+    Check.CONNECTION: "Check the address and the firewall, and whether that server runs.",
     Check.METHODS: "Check that the address is that of the calendar server.",
 }
 

@@ -394,7 +394,7 @@ def test_the_command_prints_the_steps(run: Callable[..., Told], tmp_path: Path) 
     assert "club.example.org (ics, cn_" in told.stdout
     assert "✓ name             127.0.0.1 is 127.0.0.1." in told.stdout
     assert "✗ connection       127.0.0.1 refuses connections" in told.stdout
-    assert "→ Check the address, the firewall" in told.stdout
+    assert "→ Check the address and the firewall" in told.stdout
     assert "· sign-in          Not tried." in told.stdout
     assert "The connection does not work." in told.stderr
     assert "canary" not in told.output
