@@ -14,6 +14,7 @@ from tests.chain.gateways import Chain, Refused
 
 DAYS = 400
 PATIENCE = 60.0
+NOT_BELIEVED = ("More than half", "The calendar is no longer at this address")
 HELD_PATIENCE = 420.0
 """Seconds for a loss that the gateway looks at again after five minutes."""
 ANSWER = re.compile(rb"(?m)^X-CALGATE-ANSWER:[A-Z-]+\r\n")
@@ -47,7 +48,9 @@ class Known:
         started, held = time.monotonic(), False
         while True:
             seen = await self.chain.look()
-            held = held or any("More than half" in one["detail"] for one in seen)
+            there = {self.names[path] for path in self.told}
+            doubted = (one for one in seen if one["detail"].startswith(NOT_BELIEVED))
+            held = held or any(one["name"] in there for one in doubted)
             differences = await self.differences(seen)
             waited = time.monotonic() - started
             if not differences or waited > (HELD_PATIENCE if held else PATIENCE):

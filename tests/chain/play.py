@@ -37,6 +37,7 @@ class Play(Known):
     dice: random.Random = field(default_factory=random.Random)
     rough: bool = True
     gone: set[str] = field(default_factory=set)
+    replaced: set[str] = field(default_factory=set)
     entries: Entries = field(init=False)
     number: int = 0
 
@@ -71,7 +72,7 @@ class Play(Known):
             (2, self.expire),
         ]
         if self.rough:
-            ways += [(3, self.disturb), (2, self.end_upper), (2, self.end_lower)]
+            ways += [(3, self.disturb), (1, self.end_upper), (1, self.end_lower)]
         weights = [weight for weight, _ in ways]
         (_, way) = self.dice.choices(ways, weights)[0]
         self.done[way.__name__] += 1
@@ -132,13 +133,16 @@ class Play(Known):
         """Make a calendar, or one again that was there before."""
         if len(self.told) >= MANY:
             return
-        again = self.gone and self.dice.random() < 0.5
+        # Other objects under an old address are looked at again for five minutes: not too often.
+        again = self.gone and not self.replaced
         new = f"{self.chain.ann.home}calendar%20{self.number}/"
         path = self.dice.choice(sorted(self.gone)) if again else new
         name = f"Calendar {self.number} · ü"
         status = await self.chain.ann.make(path, name, self.dice.choice(ZONES))
         self.expect(status == 201, f"MKCALENDAR {path}: {status}")
         self.told[path], self.names[path] = {}, name
+        if again:
+            self.replaced.add(path)
         self.gone.discard(path)
         for _ in range(CROWDED // 2):
             await self.put_new(path)

@@ -234,11 +234,11 @@ def test_another_key_is_refused(run: Run, jane: str, tmp_path: Path) -> None:
 
 
 def test_sync_without_sources_says_so(run: Run, jane: str) -> None:
-    """`sync` with nothing to read ends well and says that there is nothing."""
+    """`sync` with nothing to read ends well and says that there is no connection."""
     done = run("sync", "jane@example.org")
 
     assert done.exit_code == 0
-    assert "nothing" in done.stderr.lower()
+    assert "no connection" in done.stderr.lower()
 
 
 def test_erase_counts_bookings(run: Run, jane: str) -> None:
