@@ -18,8 +18,8 @@ class FaultyProxy:
     """Hands requests to `target`.
 
     `fault` breaks every answer, `drops_after` does so after the server has acted, `rewrite`
-    replaces bytes in answers, `rewrite_requests` in what is asked; `requests` is the log of
-    methods and paths.
+    replaces bytes in answers, `rewrite_requests` in what is asked; `answers` gives a status and a
+    body to what holds some bytes; `requests` is the log of methods and paths.
     """
 
     target: str
@@ -27,6 +27,7 @@ class FaultyProxy:
     drops_after: bool = False
     rewrite: dict[bytes, bytes] = field(default_factory=dict)
     rewrite_requests: dict[bytes, bytes] = field(default_factory=dict)
+    answers: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
     port: int = 0
 
@@ -66,10 +67,7 @@ class FaultyProxy:
             if fault.status:
                 headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
                 return web.Response(status=fault.status, headers=headers, text="canary-internal\n")
-        try:
-            status, headers, body = await self._fetch(request)
-        except aiohttp.ClientConnectionError:
-            return web.Response(status=502)  # what stands behind it is down
+        status, headers, body = await self._answer(request)
         if self.drops_after and request.transport is not None:
             request.transport.abort()
         if status >= 300:
@@ -80,6 +78,16 @@ class FaultyProxy:
         if fault is not None and fault.truncate >= 0:
             body = body[: fault.truncate]
         return web.Response(status=status, headers=headers, body=body)
+
+    async def _answer(self, request: web.Request) -> tuple[int, dict[str, str], bytes]:
+        asked = await request.read()
+        for held, (status, body) in self.answers.items():
+            if held in asked:
+                return status, {"Content-Type": "application/xml"}, body
+        try:
+            return await self._fetch(request)
+        except aiohttp.ClientConnectionError:
+            return 502, {}, b""  # what stands behind it is down
 
     async def _fetch(self, request: web.Request) -> tuple[int, dict[str, str], bytes]:
         headers = {k: v for k, v in request.headers.items() if k.lower() != "accept-encoding"}
