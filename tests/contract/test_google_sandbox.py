@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -17,6 +19,13 @@ from gateway.sandbox.google import Fault, GoogleServer
 DOCUMENT: dict[str, Any] = json.loads(get_static_doc("calendar", "v3"))
 ANA = "ana@example.com"
 TYPES = {"string": str, "boolean": bool, "integer": int, "number": (int, float), "any": object}
+FORMATS = {
+    "date": re.compile(r"\d{4}-\d\d-\d\d"),
+    "date-time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?"),
+    "int32": re.compile(r"-?\d{1,10}"),
+    "int64": re.compile(r"-?\d{1,19}"),
+}
+CASES = json.loads((Path(__file__).parents[1] / "cases" / "google.json").read_text())["cases"]
 NOON = {"dateTime": "2027-01-12T12:00:00+01:00", "timeZone": "Europe/Zurich"}
 ONE = {"dateTime": "2027-01-12T13:00:00+01:00", "timeZone": "Europe/Zurich"}
 
@@ -83,7 +92,11 @@ def conforms(value: Any, schema: Mapping[str, Any], where: str) -> None:
             assert name in known or others, f"{where}.{name} is not in Google's description"
             conforms(one, known.get(name) or others, f"{where}.{name}")
     else:
+        is_number = kind in ("integer", "number")
         assert isinstance(value, TYPES[kind]), f"{where} is no {kind}"
+        assert not (is_number and isinstance(value, bool)), f"{where} is no {kind}"
+        pattern = FORMATS.get(schema.get("format", ""))
+        assert pattern is None or pattern.fullmatch(str(value)), f"{where}: {value}"
 
 
 def test_every_route_is_one_of_googles(google: GoogleServer) -> None:
@@ -137,6 +150,26 @@ async def test_every_answer_is_as_described(google: GoogleServer, client: Client
     stopped = {"id": watch["id"], "resourceId": watch["resourceId"]}
     assert await client.do(service.channels().stop(body=stopped)) == ""
     assert await client.do(service.events().delete(**one)) == ""
+    asked = {entry["route"] for entry in google.world.log}
+    assert {route.name for route in google.routes} <= asked, "every method was held to it"
+
+
+async def test_every_kind_of_event_is_as_described(google: GoogleServer, client: Client) -> None:
+    """Whatever event the cases know, as it is listed and as its instances, fits the schema."""
+    events = client.service.events()
+    window = {"timeMin": "2020-01-01T00:00:00Z", "timeMax": "2030-01-01T00:00:00Z"}
+    known = [case for case in CASES if case["name"] != "unknown_event_type"]  # invented
+    for number, case in enumerate(known):
+        calendar = f"case{number}@group"
+        google.world.add_calendar(calendar, {ANA: "owner"})
+        for item in case["calendar_items"]:
+            google.world.put(calendar, dict(item))
+        listed = await client.do(events.list(calendarId=calendar))
+        single = await client.do(
+            events.list(calendarId=calendar, singleEvents=True, maxResults=20, **window)
+        )
+        for answer in (listed, single):
+            conforms(answer, {"$ref": "Events"}, case["name"])
 
 
 async def everything(client: Client, **parameters: Any) -> tuple[list[dict[str, Any]], str]:
