@@ -252,19 +252,39 @@ class ObjectService:
     async def edit_collection(self, owner: Owner, collection: Collection, edit: Edit) -> Collection:
         """Save what `edit` makes of a calendar as it is now; what `edit` raises undoes all."""
         async with self._store.write(owner_id=owner.id) as tx:
-            before = await current_of(tx, collection)
-            if before.owner_id != owner.id:
-                raise NotFound("calendar")
-            known = await tx.collections.dead_properties(collection.id)
-            after, dead = await asyncio.to_thread(edit, before, known)
-            await tx.collections.update(after)
-            await tx.collections.set_rules(after.id, after.rules)
-            for key, xml in dead.items():
-                await tx.collections.set_dead_property(after.id, key, xml)
-            if (before.rules, *zone_key(before)) != (after.rules, *zone_key(after)):
-                await rebuild_in(tx, after, self._clock.now())
-                await tx.engagements.forget_marks(owner.id)  # their times may be others now
-            return await current_of(tx, after)
+            return await self._edited(tx, owner, collection, edit)
+
+    async def choose(
+        self, owner: Owner, collection: Collection, edit: Edit, *, default: bool | None
+    ) -> Collection:
+        """Edit a calendar and make it the default one, or no longer: both or neither."""
+        async with self._store.write(owner_id=owner.id) as tx:
+            edited = await self._edited(tx, owner, collection, edit)
+            if default is True:
+                assert_default(edited)
+                await tx.owners.set_default(owner.id, edited.id)
+            elif default is False:
+                current = await tx.owners.get(owner.id)
+                if current is not None and current.default_collection_id == edited.id:
+                    await tx.owners.set_default(owner.id, None)
+            return edited
+
+    async def _edited(
+        self, tx: Transaction, owner: Owner, collection: Collection, edit: Edit
+    ) -> Collection:
+        before = await current_of(tx, collection)
+        if before.owner_id != owner.id:
+            raise NotFound("calendar")
+        known = await tx.collections.dead_properties(collection.id)
+        after, dead = await asyncio.to_thread(edit, before, known)
+        await tx.collections.update(after)
+        await tx.collections.set_rules(after.id, after.rules)
+        for key, xml in dead.items():
+            await tx.collections.set_dead_property(after.id, key, xml)
+        if (before.rules, *zone_key(before)) != (after.rules, *zone_key(after)):
+            await rebuild_in(tx, after, self._clock.now())
+            await tx.engagements.forget_marks(owner.id)  # their times may be others now
+        return await current_of(tx, after)
 
     async def set_rules(self, owner: Owner, collection: Collection, rules: BusyRules) -> Collection:
         """Say which events of a calendar block."""
@@ -272,8 +292,8 @@ class ObjectService:
 
     async def set_default(self, owner: Owner, collection: Collection | None) -> None:
         """Choose the calendar bookings are written to, or none: then the owner is offline."""
-        if collection is not None and not collection.is_writable:
-            raise Forbidden("read_only_calendar", "Bookings cannot be written to this calendar.")
+        if collection is not None:
+            assert_default(collection)
         async with self._store.write(owner_id=owner.id) as tx:
             if collection is not None and (await current_of(tx, collection)).owner_id != owner.id:
                 raise NotFound("calendar")
@@ -321,6 +341,12 @@ def assert_writable(collection: Collection) -> None:
         raise Forbidden(
             "read_only_calendar", "This calendar belongs to a provider; change it there."
         )
+
+
+def assert_default(collection: Collection) -> None:
+    """Raise Forbidden for a calendar that bookings cannot be written to."""
+    if not collection.is_writable:
+        raise Forbidden("read_only_calendar", "Bookings cannot be written to this calendar.")
 
 
 def assert_name(name: str) -> None:

@@ -36,7 +36,8 @@ FOREIGN = """() => {
       || (['href', 'action', 'src'].includes(a.name)
         && /^\\s*(javascript|data|vbscript):/i.test(a.value))));
   const links = [...document.querySelectorAll('[href], [action], [src]')].filter(one =>
-    !/^mailto:[\\w.@]+$/.test(one.getAttribute('href') || '') && new URL(one.href || one.action || one.src, location).origin !== location.origin);
+    !/^mailto:[\\w.@]+$/.test(one.getAttribute('href') || '')
+    && new URL(one.href || one.action || one.src, location).origin !== location.origin);
   return [...odd, ...links].map(one => one.outerHTML.slice(0, 200));
 }"""
 

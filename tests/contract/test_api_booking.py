@@ -19,6 +19,29 @@ async def book(api: ApiDesk, key: str = "", **members: Any) -> Answer:
     return await api.call("POST", path, {**BOOKING, **members}, token=None, headers=headers)
 
 
+async def test_a_receipt_stays_the_same(api_on: ApiDesk) -> None:
+    """The same key and body bring the same answer, whatever became of the booking since."""
+    first = await book(api_on, key="k1")
+    await api_on.desk.bookings.cancel_as_owner(api_on.desk.owner.id, first.body["id"])
+    again = await book(api_on, key="k1")
+
+    assert (again.status, again.body) == (201, first.body)
+    assert first.body["state"] == "confirmed"
+
+
+async def test_a_receipt_of_a_request_stays_one(api_on: ApiDesk) -> None:
+    """What was declined since was requested: its manage link tells the rest."""
+    desk = api_on.desk
+    async with desk.store.write() as tx:
+        await tx.owners.set_default(desk.owner.id, None)
+    first = await book(api_on, key="k1")
+    await desk.bookings.decline(desk.owner.id, first.body["id"])
+    again = await book(api_on, key="k1")
+
+    assert (again.status, again.body) == (201, first.body)
+    assert first.body["state"] == "requested"
+
+
 UNOFFERED = {
     "outside the hours": TEN + 12 * 3600,
     "at the very end": TEN + 7 * 3600,

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from gateway.model.collection import Collection, Provider, Role
 from gateway.model.timerange import format_rfc3339
 from tests.api_desk import Answer, ApiDesk
 from tests.api_samples import BOOKING, NEW_PAGE, NOBODY, SAMPLES, ready
-from tests.booking_desk import TEN
+from tests.booking_desk import TEN, Desk
+from tests.builders import a_collection, a_connection
 
 
 async def unseat(api: ApiDesk) -> None:
@@ -223,6 +225,35 @@ async def test_a_calendar_is_deselected_and_ruled(api_on: ApiDesk) -> None:
     rules = before["rules"] | {"all_day_blocks": False}
     assert after.body == before | {"selected": False, "rules": rules}
     assert await api_on.get(path) == after.body
+
+
+async def test_a_calendar_is_changed_as_a_whole_or_not_at_all(api_on: ApiDesk) -> None:
+    """One member that is refused leaves the others undone."""
+    desk = api_on.desk
+    feed = await connect_feed(desk)
+    path = f"/calendars/{feed.public_id}"
+    before = await api_on.get(path)
+    wanted = {"default": True, "selected": False, "rules": {"all_day_blocks": False}}
+    refused = await api_on.call("PATCH", path, wanted)
+
+    assert refused.told == (403, "read_only_calendar")
+    assert await api_on.get(path) == before
+
+
+async def connect_feed(desk: Desk) -> Collection:
+    """Connect a calendar that cannot be written to."""
+    known = a_connection(desk.owner.id)
+    async with desk.store.write(owner_id=desk.owner.id) as tx:
+        await tx.connections.add(known)
+        return await tx.collections.add(
+            a_collection(
+                desk.owner.id,
+                connection_id=known.id,
+                provider=Provider.ICS,
+                role=Role.READER,
+                name="feed",
+            )
+        )
 
 
 async def test_without_a_default_one_is_offline(api_on: ApiDesk) -> None:

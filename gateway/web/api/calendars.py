@@ -1,5 +1,6 @@
 """Calendars and the accounts they come from."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -81,21 +82,19 @@ async def get_calendar(call: Call) -> shapes.Calendar:
 
 
 async def update_calendar(call: Call) -> shapes.Calendar:
-    """Select or deselect a calendar, make it the default, set its rules."""
-    objects, wanted = call.services.objects, call.body
-    found = await _mine(call)
-    if wanted.default is True:
-        await objects.set_default(call.me, found)
-    elif wanted.default is False and (await _owner(call)).default_collection_id == found.id:
-        await objects.set_default(call.me, None)
-    if wanted.rules is not UNSET:
-        given = msgspec.structs.asdict(wanted.rules)
-        rules = {name: value for name, value in given.items() if value is not UNSET}
-        await objects.set_rules(call.me, found, replace(found.rules, **rules))
-    if wanted.selected is not UNSET and wanted.selected != found.selected:
-        await objects.update_collection(
-            call.me, replace(await _mine(call), selected=wanted.selected)
-        )
+    """Select or deselect a calendar, make it the default, set its rules: all of it or nothing."""
+    wanted = call.body
+    changes = {} if wanted.selected is UNSET else {"selected": wanted.selected}
+    given = {} if wanted.rules is UNSET else msgspec.structs.asdict(wanted.rules)
+    rules = {name: value for name, value in given.items() if value is not UNSET}
+
+    def edit(
+        before: Collection, _dead: Mapping[str, str]
+    ) -> tuple[Collection, Mapping[str, str | None]]:
+        return replace(before, rules=replace(before.rules, **rules), **changes), {}
+
+    default = None if wanted.default is UNSET else wanted.default
+    await call.services.objects.choose(call.me, await _mine(call), edit, default=default)
     return await get_calendar(call)
 
 

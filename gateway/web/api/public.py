@@ -3,6 +3,7 @@
 from typing import Any
 
 from gateway.errors import Invalid
+from gateway.model.booking import Booking, BookingState
 from gateway.model.page import Location, SchedulingPage
 from gateway.services.booking_request import BookingRequest
 from gateway.services.pages import PageView
@@ -14,6 +15,7 @@ from gateway.web.api.texts import read_instant, read_window, read_zone, text_of
 from gateway.web.keys import REMOTE
 
 MAX_SLUG = 200
+UNDECIDED = frozenset({BookingState.HELD, BookingState.WRITING, BookingState.PENDING})
 
 
 def shown(services: Services, view: PageView) -> shapes.PublicPage:
@@ -104,11 +106,21 @@ async def book(call: Call) -> shapes.BookingReceipt:
     )
     return shapes.BookingReceipt(
         id=booking.id,
-        state=booking.state.value,
+        state=_booked_as(booking),
         start=text_of(booking.start),
         end=text_of(booking.end),
         manage_url=call.services.bookings.manage_url(booking),
     )
+
+
+def _booked_as(booking: Booking) -> shapes.ReceiptStage:
+    """Return what a receipt says, also one that is asked for again under its key.
+
+    That it was cancelled or declined since is told by its manage link; the receipt stays one.
+    """
+    if booking.state in UNDECIDED:
+        return "pending"
+    return "requested" if booking.collection_id is None else "confirmed"
 
 
 OPERATIONS = (

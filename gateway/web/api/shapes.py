@@ -22,6 +22,7 @@ QuestionKind = Literal["text", "long_text", "choice", "phone"]
 PlaceKind = Literal["address", "phone", "link", "conference"]
 Stage = Literal["live", "draft", "archived"]
 IndexingMode = Literal["hidden", "noindex", "public"]
+ReceiptStage = Literal["confirmed", "requested", "pending"]
 BookingStage = Literal[
     "held",
     "writing",
@@ -185,7 +186,7 @@ class BookingReceipt(Shape, frozen=True):
     """What a visitor gets: the state and the address to manage the booking at."""
 
     id: str
-    state: BookingStage
+    state: ReceiptStage
     start: Time
     end: Time
     manage_url: str
