@@ -139,9 +139,7 @@ class FreeBusyService:
         found = {identifier: list(periods) for identifier, periods in indexed.items()}
         records = await tx.index.computed(ids, window)
         if records:
-            computed = await self._compute(tx, records, collections, window)
-            for identifier, periods in computed.items():
-                found[identifier] = coalesce([*found[identifier], *periods], window)
+            found |= await self._compute(tx, records, collections, window, found)
         return found
 
     async def _compute(
@@ -150,6 +148,7 @@ class FreeBusyService:
         records: Sequence[ObjectRecord],
         collections: Sequence[Collection],
         window: TimeRange,
+        indexed: Mapping[int, Sequence[BusyPeriod]],
     ) -> dict[int, list[BusyPeriod]]:
         addresses = {
             owner_id: owner.email.lower() if (owner := await tx.owners.get(owner_id)) else ""
@@ -166,7 +165,7 @@ class FreeBusyService:
             for record in records
         ]
         known = {task.key: self._compiled.get(task.key) for task in tasks}
-        computed = await asyncio.to_thread(_compute_all, tasks, known, window)
+        computed = await asyncio.to_thread(_compute_all, tasks, known, window, indexed)
         for key, times in computed.compiled.items():
             self._compiled.keep(key, times)
         if computed.cut:
@@ -217,9 +216,15 @@ class _Computed:
 
 
 def _compute_all(
-    tasks: Sequence[_Task], known: Mapping[_Key, ObjectTimes | None], window: TimeRange
+    tasks: Sequence[_Task],
+    known: Mapping[_Key, ObjectTimes | None],
+    window: TimeRange,
+    indexed: Mapping[int, Sequence[BusyPeriod]],
 ) -> _Computed:
-    """Expand the objects in a thread; where one cannot be told, or too many are, all is busy."""
+    """Expand the objects in a thread and merge them with what the index has.
+
+    Where one cannot be told, or too many are, all is busy.
+    """
     done = _Computed({}, {})
     everything = BusyPeriod(window.start, window.end, BusyType.BUSY)
     left = MAX_PERIODS
@@ -241,4 +246,6 @@ def _compute_all(
         done.compiled[task.key] = times
         left -= len(found)
         periods.extend(found)
+    for identifier, periods in done.periods.items():
+        done.periods[identifier] = coalesce([*indexed[identifier], *periods], window)
     return done
