@@ -34,6 +34,7 @@ from gateway.services.hooks import HookService
 from gateway.services.index import IndexService
 from gateway.services.last_look import LastLook
 from gateway.services.mails import SEND, MailSending, Postbox
+from gateway.services.meetings import MeetingService
 from gateway.services.notices import Notices
 from gateway.services.objects import ObjectService
 from gateway.services.outbox import Handler, OutboxService
@@ -194,6 +195,15 @@ class _Parts:
             notices=notices,
         )
         self.watching = WatchService(store, clock, sources, cipher, address=push_address(config))
+        bookings = BookingService(
+            store,
+            clock,
+            freebusy,
+            claim,
+            outbox=self.outbox,
+            notices=notices,
+            wait_seconds=config.booking.wait_seconds,
+        )
         self.services = Services(
             store=store,
             clock=clock,
@@ -206,15 +216,7 @@ class _Parts:
             ),
             objects=ObjectService(store, clock),
             freebusy=freebusy,
-            bookings=BookingService(
-                store,
-                clock,
-                freebusy,
-                claim,
-                outbox=self.outbox,
-                notices=notices,
-                wait_seconds=config.booking.wait_seconds,
-            ),
+            bookings=bookings,
             pages=PageService(store, clock),
             settings=SettingsService(
                 store,
@@ -235,6 +237,7 @@ class _Parts:
                 public_url=config.public_url,
             ),
             contacts=ContactService(store, clock, self.looking),
+            meetings=MeetingService(store, clock, freebusy, claim, bookings),
             doctor=Doctor(
                 store,
                 clock,

@@ -42,6 +42,14 @@ CONTACT: dict[str, Any] = {
     "notes": "Met at the fair.",
 }
 
+MEETING: dict[str, Any] = {
+    "title": "The fair",
+    "duration": 45,
+    "time_zone": "Europe/Amsterdam",
+    "location": "Hall 3",
+    "guests": ["ann@example.net"],
+}
+
 BOOKING: dict[str, Any] = {
     "start": format_rfc3339(TEN),
     "duration": 30,
@@ -81,6 +89,14 @@ class Ready:
     def path_of(self, identifier: str) -> str:
         """Return the path with another id."""
         return API + self.sample.path.replace("{id}", identifier)
+
+    @property
+    def body(self) -> Any:
+        """The body, with the id in it where it stands there."""
+        body = self.sample.body
+        if not isinstance(body, dict):
+            return body
+        return {key: self.id if value == "{id}" else value for key, value in body.items()}
 
     @property
     def query(self) -> dict[str, str]:
@@ -150,6 +166,25 @@ async def engagement(desk: ApiDesk) -> str:
     return str((await desk.get("/engagements", contact=who))[0]["id"])
 
 
+async def meeting(desk: ApiDesk) -> str:
+    """Make a meeting on a contact's record, at a time that is free; return its id."""
+    taken = len((await desk.call("GET", "/engagements")).body)
+    body = MEETING | {
+        "contact": await contact(desk),
+        "start": format_rfc3339(TEN + (3 + taken) * DAY),
+    }
+    return str((await desk.call("POST", "/engagements", body)).body["id"])
+
+
+async def record(desk: ApiDesk) -> str:
+    """Make a meeting while the owner is offline, which is only kept on the record."""
+    objects, owner = desk.services.objects, desk.desk.owner
+    await objects.set_default(owner, None)
+    made = await meeting(desk)
+    await objects.set_default(owner, desk.desk.calendars["home"])
+    return made
+
+
 DAYS = {"from": "2026-12-01", "to": "2026-12-31", "tz": "Europe/Amsterdam", "duration": "30"}
 SAMPLES: dict[str, Sample] = {
     "pageBySlug": Sample(
@@ -191,6 +226,17 @@ SAMPLES: dict[str, Sample] = {
     "listEngagements": Sample(
         method="GET", path="/engagements", query={"contact": "{id}"}, make=contact
     ),
+    "createEngagement": Sample(
+        method="POST",
+        path="/engagements",
+        body=MEETING | {"contact": "{id}", "start": format_rfc3339(TEN + 20 * DAY)},
+        make=contact,
+    ),
+    "updateEngagement": Sample(
+        method="PATCH", path="/engagements/{id}", body={"title": "Tea", "duration": 60}, make=record
+    ),
+    "cancelEngagement": Sample(method="POST", path="/engagements/{id}/cancel", make=meeting),
+    "removeEngagement": Sample(method="DELETE", path="/engagements/{id}", make=meeting),
     "getEngagement": Sample(method="GET", path="/engagements/{id}", make=engagement),
     "listCalendars": Sample(method="GET", path="/calendars"),
     "getCalendar": Sample(method="GET", path="/calendars/{id}", make=calendar),

@@ -23,6 +23,7 @@ from gateway.services.claim import REMOVE, WRITE, Claim, RateLimits
 from gateway.services.freebusy import FreeBusyService
 from gateway.services.last_look import LastLook
 from gateway.services.mails import SEND, MailSending, Postbox
+from gateway.services.meetings import MeetingService
 from gateway.services.notices import Notices
 from gateway.services.objects import ObjectService
 from gateway.services.outbox import Handler, OutboxService
@@ -114,6 +115,7 @@ class Desk:
     objects: ObjectService
     outbox: OutboxService
     bookings: BookingService
+    meetings: MeetingService
     notices: Notices
     postbox: Postbox
     owner: Owner
@@ -245,6 +247,7 @@ def join(
         objects=ObjectService(store, clock),
         outbox=outbox,
         bookings=bookings,
+        meetings=MeetingService(store, clock, freebusy, claim, bookings),
         notices=notices,
         postbox=postbox,
         owner=owner,

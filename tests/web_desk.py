@@ -70,6 +70,7 @@ def services_of(
             public_url=URL,
         ),
         contacts=ContactService(store, clock, Looking(store, clock)),
+        meetings=desk.meetings,
         doctor=Doctor(
             store,
             clock,

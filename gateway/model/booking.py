@@ -23,6 +23,8 @@ BLOCKING = frozenset(
     {BookingState.HELD, BookingState.WRITING, BookingState.PENDING, BookingState.CONFIRMED}
 )
 
+ON_RECORD = "contact"
+"""The `source` of a meeting that the owner made on a contact."""
 TRANSITIONS: dict[BookingState, frozenset[BookingState]] = {
     BookingState.HELD: frozenset(
         {
@@ -99,6 +101,11 @@ class Booking:
     place: str = ""
     created_at: Instant
     updated_at: Instant
+
+    @property
+    def is_on_record(self) -> bool:
+        """Whether the owner made it on a contact: nobody asked for it, the contact is invited."""
+        return self.source == ON_RECORD
 
     @property
     def spans(self) -> tuple[tuple[Instant, Instant], ...]:

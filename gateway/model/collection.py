@@ -75,6 +75,14 @@ class Collection:
         """Whether a booking may be written here."""
         return self.role in (Role.OWNER, Role.WRITER) and self.provider is not Provider.ICS
 
+    @property
+    def invites(self) -> bool:
+        """Whether its provider mails invitations, changes and cancellations to attendees itself.
+
+        Google does when it is asked to, Office 365 always; elsewhere the mails are ours.
+        """
+        return self.provider in (Provider.GOOGLE, Provider.MICROSOFT)
+
     def state(self, now: Instant) -> HealthState:
         """Return what its health means to visitors; a local calendar always works."""
         if self.is_local:

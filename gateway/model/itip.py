@@ -22,7 +22,10 @@ class Participant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meeting:
-    """What an invitation says. `sequence` grows with every change (RFC 5546 section 2.1.4)."""
+    """What an invitation says. `sequence` grows with every change (RFC 5546 section 2.1.4).
+
+    `asks` says that the attendees have yet to answer; who booked has accepted by that.
+    """
 
     uid: str
     sequence: int
@@ -34,6 +37,7 @@ class Meeting:
     location: str = ""
     organizer: Participant
     attendees: tuple[Participant, ...] = ()
+    asks: bool = False
 
 
 def request(meeting: Meeting) -> bytes:
@@ -51,16 +55,16 @@ def published(meeting: Meeting) -> bytes:
     return _message(meeting, "PUBLISH", "CONFIRMED")
 
 
-def event(meeting: Meeting) -> bytes:
+def event(meeting: Meeting, *, agent: str = "NONE") -> bytes:
     """Return the calendar object resource that the owner's calendar keeps: no METHOD.
 
-    SCHEDULE-AGENT=NONE (RFC 6638 section 7.1) because the invitations are ours to send: neither a
-    client nor another server shall send them a second time.
+    SCHEDULE-AGENT=NONE (RFC 6638 section 7.1) where the invitations are ours to send: neither a
+    client nor another server shall send them a second time. SERVER has the provider send them.
     """
-    return _message(meeting, "", "CONFIRMED")
+    return _message(meeting, "", "CONFIRMED", agent)
 
 
-def _message(meeting: Meeting, method: str, status: str) -> bytes:
+def _message(meeting: Meeting, method: str, status: str, agent: str = "") -> bytes:
     calendar = Component("VCALENDAR")
     calendar.properties = [
         raw_property("VERSION", "2.0"),
@@ -79,22 +83,24 @@ def _message(meeting: Meeting, method: str, status: str) -> bytes:
         *([text_property("LOCATION", meeting.location)] if meeting.location else []),
         raw_property("STATUS", status),
         raw_property("TRANSP", "OPAQUE"),
-        *_participants(meeting, method),
+        *_participants(meeting, method, agent),
     ]
     calendar.components = [entry]
     return serialize(calendar)
 
 
-def _participants(meeting: Meeting, method: str) -> list[Property]:
+def _participants(meeting: Meeting, method: str, agent: str) -> list[Property]:
     organizer = _participant("ORGANIZER", meeting.organizer)
     if method == "PUBLISH":
         return [organizer]  # RFC 5546 section 3.2.1: a published event has no attendees
     state = {"PARTSTAT": ("ACCEPTED",), "ROLE": ("REQ-PARTICIPANT",)}
-    agent = {} if method else {"SCHEDULE-AGENT": ("NONE",)}
-    organizer = organizer._replace(params={**organizer.params, **agent})
+    if meeting.asks:
+        state |= {"PARTSTAT": ("NEEDS-ACTION",), "RSVP": ("TRUE",)}
+    sender = {"SCHEDULE-AGENT": (agent,)} if agent else {}
+    organizer = organizer._replace(params={**organizer.params, **sender})
     attendees = [_participant("ATTENDEE", one) for one in meeting.attendees]
     return [organizer] + [
-        one._replace(params={**one.params, **state, **agent}) for one in attendees
+        one._replace(params={**one.params, **state, **sender}) for one in attendees
     ]
 
 

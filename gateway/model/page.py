@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gateway.model.timerange import Instant
+from gateway.model.booking import Booking
+from gateway.model.timerange import MINUTE, Instant
 
 Hours = tuple[tuple[str, str], ...]
 """Wall-clock intervals of a day, `(("09:00", "12:30"), …)`.
@@ -87,3 +88,15 @@ class SchedulingPage:
     location: Location | None = None
     state: PageState = PageState.LIVE
     created_at: Instant = 0
+
+
+def stand_in(booking: Booking) -> SchedulingPage:
+    """Return what stands for the page of a booking that never had one, or whose page is gone."""
+    return SchedulingPage(
+        id=booking.page_id,
+        owner_id=booking.owner_id,
+        slug="",
+        title=booking.title or "Meeting",
+        durations=((booking.end - booking.start) // MINUTE,),
+        location=Location(type="address", value=booking.place) if booking.place else None,
+    )

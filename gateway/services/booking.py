@@ -16,7 +16,7 @@ from gateway.freebusy.explain import Reason, explain
 from gateway.freebusy.slots import nearest, offered
 from gateway.model import itip
 from gateway.model.booking import Booking, BookingState
-from gateway.model.page import SchedulingPage
+from gateway.model.page import SchedulingPage, stand_in
 from gateway.model.principal import Owner
 from gateway.model.timerange import DAY, MINUTE, Instant, TimeRange
 from gateway.ports import Clock, Store, Transaction
@@ -144,9 +144,7 @@ class BookingService:
         view = await self.by_token(manage_token)
         if view.booking.state not in LIVE - {BookingState.REQUESTED}:
             raise NotFound("booking")
-        page = view.page or SchedulingPage(
-            id="", owner_id=view.owner.id, slug="", title=view.owner.name
-        )
+        page = view.page or stand_in(view.booking)
         return itip.published(meeting_of(view.booking, page, view.owner))
 
     # --- booking
@@ -164,7 +162,7 @@ class BookingService:
         try:
             async with self.turn:
                 claimed = await self._decide(page, wanted, idempotency_key)
-            return await self._settled(claimed)
+            return await self.settled(claimed)
         except SlotTaken:
             # In turn as well: hundreds that are refused at once must not take every reader.
             async with self.turn:
@@ -211,7 +209,7 @@ class BookingService:
         if explain(given, wanted.start, wanted.duration):
             raise SlotTaken
 
-    async def _settled(self, claimed: Claimed) -> Booking:
+    async def settled(self, claimed: Claimed) -> Booking:
         """Wait for a booking to be finished, as long as a visitor may be kept waiting."""
         if claimed.job is not None:
             work = self._outbox.start(claimed.job, attended=True)
@@ -313,7 +311,7 @@ class BookingService:
             decision = await self._claim.accept(tx, owner, booking_id, now)
         if isinstance(decision, CalendarUnavailable):
             raise decision
-        return await self._settled(decision)
+        return await self.settled(decision)
 
     async def decline(self, owner_id: int, booking_id: str) -> Booking:
         """Decline a request and tell the visitor."""

@@ -6,6 +6,7 @@ transaction, so that what was shown, or looked at a moment before, decides nothi
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.errors import (
@@ -141,7 +142,7 @@ class Claim:
         if refused or booking.start < now:
             raise SlotTaken
         held = await tx.bookings.move(claimed, BookingState.HELD, now)
-        return Claimed(booking=held, job=await self._job(tx, held, now))
+        return Claimed(booking=held, job=await self.job(tx, held, now))
 
     async def _count(self, tx: Transaction, request: BookingRequest, now: Instant) -> None:
         """Count the booking under its network address and every mailbox that will get mail."""
@@ -198,9 +199,9 @@ class Claim:
         if booking.state is BookingState.REQUESTED:
             await self._notices.requested(tx, booking, page, calendars.owner, now)
             return Claimed(booking=booking)
-        return Claimed(booking=booking, job=await self._job(tx, booking, now))
+        return Claimed(booking=booking, job=await self.job(tx, booking, now))
 
-    async def _job(self, tx: Transaction, booking: Booking, now: Instant) -> Job | None:
+    async def job(self, tx: Transaction, booking: Booking, now: Instant) -> Job | None:
         """Store the work that follows and take it in hand at once.
 
         Leased from its first moment: nobody else starts it while this process lives, and it comes
@@ -215,11 +216,10 @@ class Claim:
     def _new(
         self, page: SchedulingPage, calendars: Calendars, request: BookingRequest, now: Instant
     ) -> Booking:
-        identifier, token = new_id("bk_"), new_secret()
         default = calendars.default
-        return Booking(
-            id=identifier,
-            owner_id=page.owner_id,
+        return self.blank(
+            page.owner_id,
+            now,
             page_id=page.id,
             state=BookingState.HELD if default else BookingState.REQUESTED,
             start=request.start,
@@ -231,14 +231,23 @@ class Claim:
             email=request.email,
             answers=dict(request.answers),
             guests=request.guests,
-            uid=f"{identifier}@{self._host}",
             collection_id=default.id if default else None,
-            manage_digest=digest(token),
-            manage_sealed=self._cipher.seal(token.encode(), bound_to=token_of(identifier)),
             source=request.source,
             locale=request.locale,
+        )
+
+    def blank(self, owner_id: int, now: Instant, **values: Any) -> Booking:
+        """Return a new booking with its names and its secret; `values` say what it is."""
+        identifier, token = new_id("bk_"), new_secret()
+        return Booking(
+            id=identifier,
+            owner_id=owner_id,
+            uid=f"{identifier}@{self._host}",
+            manage_digest=digest(token),
+            manage_sealed=self._cipher.seal(token.encode(), bound_to=token_of(identifier)),
             created_at=now,
             updated_at=now,
+            **values,
         )
 
 

@@ -32,8 +32,6 @@ from gateway.ports import Clock, Store, Transaction
 from gateway.services.index import zone_of
 from gateway.services.tokens import new_id
 
-ON_RECORD = "contact"
-"""The `source` of a booking that carries out a meeting made on a contact (services/meetings.py)."""
 LIMIT = 1_000
 """How many changes one look takes; what is left is for the next one."""
 BATCH = 200
@@ -193,7 +191,7 @@ def _seen(one: _Scanned, frame: _Frame) -> Seen:
     wanted = one.addresses | (invited & frame.contacts.keys())
     nothing = Seen(uid=one.record.uid, object_name=one.record.name, meetings={})
     # The engagement of a meeting that was made on the record is there already.
-    if not wanted or (booking is not None and booking.source == ON_RECORD):
+    if not wanted or (booking is not None and booking.is_on_record):
         return nothing
     try:
         found = read_one(one.record.data)

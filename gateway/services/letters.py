@@ -55,6 +55,15 @@ class VisitorLetters:
             lines += ["", _("To cancel it, open:"), self._given.manage_url]
         return self._subject(_("Confirmed: {title} with {owner}")), _body(lines)
 
+    def invited(self, *, guest: bool) -> Text:
+        """Invite to a meeting that the owner made; the contact alone gets the link to end it."""
+        _ = self._
+        said = _("{owner} invites you to a meeting.").format(owner=self._given.owner.name)
+        lines = [said, "", *self._facts()]
+        if not guest:
+            lines += ["", _("If you cannot come, open:"), self._given.manage_url]
+        return self._subject(_("Invitation: {title} with {owner}")), _body(lines)
+
     def requested(self) -> Text:
         """Tell that a request has arrived, and that it is no booking yet."""
         _ = self._
@@ -131,6 +140,13 @@ class OwnerLetters:
         _ = self._
         said = _("You have a new booking. It is in your calendar “{calendar}”.")
         return self._letter(_("New booking: {title}, {when}"), said.format(calendar=calendar))
+
+    def not_made(self) -> Text:
+        """Tell that a meeting which the owner made could not be, after they had left."""
+        _ = self._
+        said = _("This meeting was not put into your calendar, and nobody was invited to it:")
+        more = _("the time was not free, or a calendar could not be read. Please make it again.")
+        return self._letter(_("Not made: {title}, {when}"), f"{said}\n{more}")
 
     def requested(self) -> Text:
         """Tell of a request that waits for an answer."""

@@ -7,7 +7,7 @@ from gateway.model.booking import Booking, BookingState
 from gateway.model.collection import Collection
 from gateway.model.connection import Connection
 from gateway.model.itip import Meeting, Participant, cancel, request
-from gateway.model.page import SchedulingPage
+from gateway.model.page import SchedulingPage, stand_in
 from gateway.model.principal import Owner
 from gateway.model.timerange import DAY, Instant
 from gateway.ports import Cipher, Transaction
@@ -61,6 +61,9 @@ class Notices:
         self, tx: Transaction, booking: Booking, calendar: Collection, now: Instant
     ) -> None:
         """Invite the visitor and the guests, tell the owner."""
+        if booking.is_on_record:
+            await self._invite(tx, booking, calendar, now)
+            return
         given = await self._occasion(tx, booking)
         letters = VisitorLetters(self._translate, given)
         invitation = request(meeting_of(booking, given.page, given.owner))
@@ -73,6 +76,19 @@ class Notices:
         await self._owner(
             tx, given, "booked", OwnerLetters(self._translate, given).booked(name), now
         )
+
+    async def _invite(
+        self, tx: Transaction, booking: Booking, calendar: Collection, now: Instant
+    ) -> None:
+        """Invite a contact and the guests, once: not where the calendar's provider does (S11)."""
+        if calendar.invites:
+            return
+        given = await self._occasion(tx, booking)
+        letters = VisitorLetters(self._translate, given)
+        invitation = request(meeting_of(booking, given.page, given.owner)), "REQUEST"
+        for recipient in (booking.email, *booking.guests):
+            text = letters.invited(guest=recipient != booking.email)
+            await self._visitor(tx, given, recipient, "invited", text, now=now, calendar=invitation)
 
     async def requested(
         self, tx: Transaction, booking: Booking, page: SchedulingPage, owner: Owner, now: Instant
@@ -103,7 +119,10 @@ class Notices:
         text = VisitorLetters(self._translate, given).cancelled(by_visitor=by_visitor)
         invited = before is BookingState.CONFIRMED
         taking_back = (cancel(meeting_of(booking, given.page, given.owner)), "CANCEL")
-        for recipient in (booking.email, *(booking.guests if invited else ())):
+        told = (booking.email, *(booking.guests if invited else ()))
+        if booking.is_on_record and not (invited and await self._invited_by_us(tx, booking)):
+            told = ()
+        for recipient in told:
             await self._visitor(
                 tx,
                 given,
@@ -113,12 +132,18 @@ class Notices:
                 now=now,
                 calendar=taking_back if invited else None,
             )
+        if booking.is_on_record and not by_visitor:
+            return  # the owner has just done it
         mine = OwnerLetters(self._translate, given).cancelled(by_visitor=by_visitor)
         await self._owner(tx, given, "cancelled", mine, now)
 
     async def not_booked(self, tx: Transaction, booking: Booking, now: Instant) -> None:
         """Tell a visitor who got no answer that nothing was booked."""
         given = await self._occasion(tx, booking)
+        if booking.is_on_record:
+            mine = OwnerLetters(self._translate, given).not_made()
+            await self._owner(tx, given, "not-booked", mine, now)
+            return
         text = VisitorLetters(self._translate, given).not_booked()
         await self._visitor(tx, given, booking.email, "not-booked", text, now=now)
 
@@ -219,11 +244,16 @@ class Notices:
         )
         await self._postbox.post(tx, letter, now)
 
+    async def _invited_by_us(self, tx: Transaction, booking: Booking) -> bool:
+        """Tell whether the invitation was our mail, so that the cancellation is to be one too."""
+        calendar = await tx.collections.get(booking.collection_id or 0)
+        return calendar is None or not calendar.invites
+
     async def _occasion(self, tx: Transaction, booking: Booking) -> Occasion:
         owner = await tx.owners.get(booking.owner_id)
         assert owner is not None, "bookings go with their owner"
         page = await tx.pages.get(booking.page_id)
-        return self._of(booking, page or _removed(booking), owner)
+        return self._of(booking, page or stand_in(booking), owner)
 
     def _of(self, booking: Booking, page: SchedulingPage, owner: Owner) -> Occasion:
         return Occasion(
@@ -285,10 +315,11 @@ def meeting_of(booking: Booking, page: SchedulingPage, owner: Owner) -> Meeting:
         stamp=booking.updated_at,
         start=booking.start,
         end=booking.end,
-        summary=f"{page.title}: {owner.name}",
+        summary=page.title if booking.is_on_record else f"{page.title}: {owner.name}",
         location=place,
         organizer=Participant(email=owner.email, name=owner.name),
         attendees=tuple(Participant(email=one) for one in (booking.email, *booking.guests)),
+        asks=booking.is_on_record,
     )
 
 
@@ -307,14 +338,11 @@ def meeting_for_owner(booking: Booking, page: SchedulingPage, owner: Owner) -> M
         stamp=booking.updated_at,
         start=booking.start,
         end=booking.end,
-        summary=f"{page.title}: {booking.name}",
-        description="\n".join(said),
+        summary=page.title if booking.is_on_record else f"{page.title}: {booking.name}",
+        # What a contact is invited to says nothing that the invitation does not.
+        description="" if booking.is_on_record else "\n".join(said),
         location=place,
         organizer=Participant(email=owner.email, name=owner.name),
         attendees=(visitor, *(Participant(email=one) for one in booking.guests)),
+        asks=booking.is_on_record,
     )
-
-
-def _removed(booking: Booking) -> SchedulingPage:
-    """Stand in for a page that was removed after the booking was made."""
-    return SchedulingPage(id=booking.page_id, owner_id=booking.owner_id, slug="", title="Meeting")

@@ -11,6 +11,7 @@ from gateway.services.doctor import Doctor
 from gateway.services.feeds import FeedService
 from gateway.services.freebusy import FreeBusyService
 from gateway.services.hooks import HookService
+from gateway.services.meetings import MeetingService
 from gateway.services.objects import ObjectService
 from gateway.services.owners import OwnerService
 from gateway.services.pages import PageService
@@ -49,6 +50,7 @@ class Services:
     connections: ConnectionService
     consent: ConsentService
     contacts: ContactService
+    meetings: MeetingService
     doctor: Doctor
     hooks: HookService
     sync: SyncService

@@ -22,7 +22,7 @@ from gateway.freebusy.explain import Rule, explain
 from gateway.model import itip
 from gateway.model.booking import Booking, BookingState
 from gateway.model.collection import Collection
-from gateway.model.page import SchedulingPage
+from gateway.model.page import SchedulingPage, stand_in
 from gateway.model.principal import Owner
 from gateway.model.timerange import HOUR, MINUTE, Instant, TimeRange
 from gateway.ports import (
@@ -145,6 +145,8 @@ class Writeback:
             raise SlotTaken
         async with self._store.read() as tx:
             page, owner = await _page_and_owner(tx, booking)
+            if booking.is_on_record:
+                page = stand_in(booking)
             if page is None:
                 raise SlotTaken
             calendars = await calendars_of(tx, owner, now)
@@ -184,7 +186,7 @@ class Writeback:
                 return
             if current.state is not BookingState.WRITING:
                 current = await tx.bookings.move(current, BookingState.WRITING, now)
-            data = itip.event(meeting_for_owner(current, _or_bare(page, current), owner))
+            data = itip.event(meeting_for_owner(current, page or stand_in(current), owner))
             await store_event(tx, target, object_name(current), data, now)
             await self._confirm(tx, current, owner, target, now)
 
@@ -193,7 +195,7 @@ class Writeback:
         calendars = await calendars_of(tx, owner, now)
         span = TimeRange(booking.start, booking.end)
         given = await circumstances(
-            tx, self._freebusy, _or_bare(page, booking), calendars, window=span, now=now
+            tx, self._freebusy, page or stand_in(booking), calendars, window=span, now=now
         )
         reasons = explain(given, booking.start, span.seconds // MINUTE)
         return any(reason.rule is Rule.BUSY for reason in reasons)
@@ -209,7 +211,9 @@ class Writeback:
                 raise AccessLost("The calendar that bookings were written to is gone.")
             async with self._store.read() as tx:
                 page, owner = await _page_and_owner(tx, writing)
-            data = itip.event(meeting_for_owner(writing, _or_bare(page, writing), owner))
+            meeting = meeting_for_owner(writing, page or stand_in(writing), owner)
+            by_provider = writing.is_on_record and target.invites
+            data = itip.event(meeting, agent="SERVER" if by_provider else "NONE")
             async with self._upstreams.writer(target) as writer:
                 await writer.create(target.upstream_id, writing.uid, data)
         except UpstreamError as failure:
@@ -335,9 +339,3 @@ async def _page_and_owner(tx: Transaction, booking: Booking) -> tuple[Scheduling
     owner = await tx.owners.get(booking.owner_id)
     assert owner is not None, "bookings go with their owner"
     return await tx.pages.get(booking.page_id), owner
-
-
-def _or_bare(page: SchedulingPage | None, booking: Booking) -> SchedulingPage:
-    return page or SchedulingPage(
-        id=booking.page_id, owner_id=booking.owner_id, slug="", title="Meeting"
-    )

@@ -143,7 +143,7 @@ async def test_only_what_is_described_is_taken(api: ApiDesk, watch: Watch, name:
     whole = {**schema, "components": api.description.document["components"]}
     allowed = Draft202012Validator(whole, format_checker=FORMATS)
     watch.is_unchanged()
-    for body in spoiled(good.sample.body, 1 if name in SAME_BODY else 9):
+    for body in spoiled(good.body, 1 if name in SAME_BODY else 9):
         data = json.dumps(body).encode()
         answer = await send(api, good, data=data, headers={"Content-Type": "application/json"})
 
@@ -171,7 +171,7 @@ async def test_only_json_is_taken(api: ApiDesk, watch: Watch) -> None:
     """Another type of content is 415, a charset that is not UTF-8 is 400: no form can be sent."""
     for name in WITH_BODY:
         good = await ready(api, name)
-        data = json.dumps(good.sample.body).encode()
+        data = json.dumps(good.body).encode()
         watch.is_unchanged()
         for kind, statuses in TYPES.items():
             answer = await send(api, good, data=data, headers={"Content-Type": kind})
@@ -248,7 +248,7 @@ async def test_odd_ids_are_not_there(api: ApiDesk, watch: Watch) -> None:
         good = await ready(api, name)
         headers = {"Authorization": f"Bearer {api.token}", "Content-Type": "application/json"}
         odd = {NOBODY: 404, "-": 404, "a.b": 404, "a b": 404, "ü": 404, "a" * 65: 404}
-        data = None if good.sample.body is None else json.dumps(good.sample.body)
+        data = None if good.body is None else json.dumps(good.body)
         watch.is_unchanged()
         for identifier, status in odd.items():
             async with api.client.request(
@@ -316,7 +316,7 @@ async def test_nothing_happens_without_a_sign_in(api: ApiDesk, watch: Watch) -> 
         good = await ready(api, name)
         watch.is_unchanged()
         cookie = {"Cookie": "calgate=anything"}
-        answer = await send(api, good, body=good.sample.body, token=None, headers=cookie)
+        answer = await send(api, good, body=good.body, token=None, headers=cookie)
 
         assert answer.told == (401, "not_signed_in"), name
         assert watch.is_unchanged(), name

@@ -16,7 +16,17 @@ from gateway.storage.bookings import Bookings
 from gateway.web.api import OPERATIONS
 from gateway.web.api.openapi import failures
 from tests.api_desk import Answer, ApiDesk
-from tests.api_samples import BOOKING, NEW_PAGE, NOBODY, Ready, booking, ready, request
+from tests.api_samples import (
+    BOOKING,
+    NEW_PAGE,
+    NOBODY,
+    Ready,
+    booking,
+    engagement,
+    meeting,
+    ready,
+    request,
+)
 from tests.booking_desk import TEN
 
 Provoke = Callable[[ApiDesk, Ready], Awaitable[Answer]]
@@ -29,7 +39,7 @@ async def send(desk: ApiDesk, good: Ready, *, body: Any = None, **options: Any) 
     options.setdefault("params", good.query)
     options.setdefault("token", None if sample.public else "")
     if "data" not in options:
-        body = sample.body if body is None else body
+        body = good.body if body is None else body
     return await desk.call(sample.method, options.pop("path", good.path), body, **options)
 
 
@@ -38,7 +48,7 @@ async def send(desk: ApiDesk, good: Ready, *, body: Any = None, **options: Any) 
 
 async def malformed(desk: ApiDesk, good: Ready) -> Answer:
     """Send half an object, or a path with a hidden NUL."""
-    if good.sample.body is not None:
+    if good.body is not None:
         return await send(desk, good, data=b"{", headers=JSON)
     return await send(desk, good, headers={"Host": "a@b:99999"})
 
@@ -96,6 +106,8 @@ async def not_json(desk: ApiDesk, good: Ready) -> Answer:
 
 async def not_found(desk: ApiDesk, good: Ready) -> Answer:
     """Name what is not there."""
+    if good.name == "createEngagement":
+        return await send(desk, good, body={**good.body, "contact": NOBODY})
     path = good.path_of(NOBODY)
     return await send(desk, good, path=path, params={**good.query, **GONE.get(good.name, {})})
 
@@ -103,8 +115,8 @@ async def not_found(desk: ApiDesk, good: Ready) -> Answer:
 async def invalid(desk: ApiDesk, good: Ready) -> Answer:
     """Send one member or parameter that is wrong."""
     wrong = WRONG[good.name]
-    if good.sample.body is not None:
-        return await send(desk, good, body={**good.sample.body, **wrong})
+    if good.body is not None:
+        return await send(desk, good, body={**good.body, **wrong})
     return await send(desk, good, params={**good.query, **wrong})
 
 
@@ -126,6 +138,8 @@ WRONG: dict[str, dict[str, Any]] = {
     "listContacts": {"email": "x" * 501},
     "createContact": {"email": "nobody"},
     "updateContact": {"phone": "1" * 41},
+    "createEngagement": {"guests": ["nobody"]},
+    "updateEngagement": {"start": "tomorrow"},
     "listEngagements": {"from": "2026-13-01T00:00:00Z"},
     "updateCalendar": {"selected": "yes"},
     "saveSettings": {"indexing": "secret"},
@@ -184,6 +198,28 @@ async def too_many_contacts(desk: ApiDesk, good: Ready) -> Answer:
         return await send(desk, good)
 
 
+async def busy(desk: ApiDesk, good: Ready) -> Answer:
+    """Make a meeting where an event is."""
+    await desk.desk.put("home", "dentist", "20261221T093000Z", "20261221T110000Z")
+    return await send(desk, good)
+
+
+async def from_calendar(desk: ApiDesk, good: Ready) -> Answer:
+    """Change a meeting that an event of a calendar is."""
+    return await send(desk, replace(good, id=await engagement(desk)))
+
+
+async def invited(desk: ApiDesk, good: Ready) -> Answer:
+    """Give a meeting another title after its invitation went out."""
+    return await send(desk, replace(good, id=await meeting(desk)))
+
+
+async def cancelled_already(desk: ApiDesk, good: Ready) -> Answer:
+    """Change a meeting that is cancelled."""
+    await desk.call("POST", f"/engagements/{good.id}/cancel")
+    return await send(desk, good)
+
+
 async def read_only_calendar(desk: ApiDesk, good: Ready) -> Answer:
     """Make a subscription the default."""
     made = await desk.services.connections.connect_ics(desk.desk.owner, desk.subscription("school"))
@@ -193,7 +229,9 @@ async def read_only_calendar(desk: ApiDesk, good: Ready) -> Answer:
 
 async def slot_taken(desk: ApiDesk, good: Ready) -> Answer:
     """Want a time that somebody has just got."""
-    await desk.desk.book(TEN if good.name == "book" else (await desk.desk.starts(TEN + 2 * DAY))[0])
+    known = {"book": TEN, "createEngagement": TEN + 20 * DAY}
+    wanted = known.get(good.name) or (await desk.desk.starts(TEN + 2 * DAY))[0]
+    await desk.desk.book(wanted)
     return await send(desk, good)
 
 
@@ -211,7 +249,8 @@ async def idempotency_mismatch(desk: ApiDesk, good: Ready) -> Answer:
     key = {"Idempotency-Key": "one"}
     first = await send(desk, good, headers=key)
     assert first.status == 201
-    return await send(desk, good, headers=key, body={**BOOKING, "name": "Wilma"})
+    changed = {"name": "Wilma"} if good.name == "book" else {"title": "Tea"}
+    return await send(desk, good, headers=key, body={**good.body, **changed})
 
 
 async def too_often(desk: ApiDesk, good: Ready) -> Answer:
@@ -280,6 +319,9 @@ PROVOKE: dict[str, Provoke] = {
         slug_taken,
         too_many_pages,
         contact_exists,
+        busy,
+        from_calendar,
+        invited,
         too_many_contacts,
         read_only_calendar,
         slot_taken,
@@ -293,7 +335,10 @@ PROVOKE: dict[str, Provoke] = {
         offline,
     )
 }
-OTHERWISE: dict[tuple[str, str], Provoke] = {("book", "too_many_requests"): too_often}
+OTHERWISE: dict[tuple[str, str], Provoke] = {
+    ("book", "too_many_requests"): too_often,
+    ("updateEngagement", "over"): cancelled_already,
+}
 COMMON = {
     *("malformed", "wrong_host", "overloaded", "unavailable", "not_signed_in", "too_large"),
     *("not_json", "not_found", "invalid"),

@@ -279,8 +279,8 @@ async def test_what_is_anothers_is_not_there(api: ApiDesk) -> None:
         if sample.public or "{id}" not in sample.path:
             continue
         good = await ready(api, name)
-        hers = await api.call(sample.method, good.path, sample.body, token=bob)
-        never = await api.call(sample.method, good.path_of(NOBODY), sample.body, token=bob)
+        hers = await api.call(sample.method, good.path, good.body, token=bob)
+        never = await api.call(sample.method, good.path_of(NOBODY), good.body, token=bob)
 
         assert hers.told == (404, "not_found"), name
         assert hers.body == never.body

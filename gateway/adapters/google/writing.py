@@ -90,7 +90,9 @@ class Writing:
                     await self._fence(calendar_id, uid)
                 return
             if not is_cancelled(found) and is_ours(found, uid):
-                await self._delete(calendar_id, name)
+                # Whom Google has invited, Google tells that it is off.
+                told = "all" if found.get("attendees") else "none"
+                await self._delete(calendar_id, name, told)
 
     # --- steps -----------------------------------------------------------------------------------
 
@@ -135,9 +137,9 @@ class Writing:
             return
         raise Unavailable(UNCLEAR)
 
-    async def _delete(self, calendar_id: str, name: str) -> None:
+    async def _delete(self, calendar_id: str, name: str, send: str = "none") -> None:
         def ask(service: Any) -> Any:
-            return service.events().delete(calendarId=calendar_id, eventId=name, sendUpdates="none")
+            return service.events().delete(calendarId=calendar_id, eventId=name, sendUpdates=send)
 
         for _ in range(ROUNDS):
             try:

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import UNSET
+
 from gateway.errors import Invalid
 from gateway.model import engagement as model
 from gateway.model.timerange import MAX_INSTANT, MIN_INSTANT, TimeRange
+from gateway.services.meetings import MeetingWish
 from gateway.web.api import shapes_contacts as shapes
-from gateway.web.api.operation import Call, Operation, Parameter
+from gateway.web.api.operation import KEY, Call, Operation, Parameter
 from gateway.web.api.texts import read_instant, text_of
 
 INVITATIONS: Mapping[model.EngagementState, shapes.Invitation] = {
@@ -66,6 +69,43 @@ async def get_engagement(call: Call) -> shapes.Engagement:
     return (await shown(call, [found]))[0]
 
 
+async def create_engagement(call: Call) -> shapes.Engagement:
+    """Make a meeting on a contact's record."""
+    body: shapes.NewEngagement = call.body
+    wish = MeetingWish(
+        contact_id=body.contact,
+        title=body.title,
+        start=read_instant("start", body.start),
+        duration=body.duration,
+        place=body.location,
+        time_zone=body.time_zone,
+        guests=tuple(body.guests),
+        despite_busy=body.despite_busy,
+    )
+    made = await call.services.meetings.make(call.me, wish, call.key)
+    return (await shown(call, [made]))[0]
+
+
+async def update_engagement(call: Call) -> shapes.Engagement:
+    """Change a meeting that was made on a record."""
+    body: shapes.EngagementFields = call.body
+    given = {"title": body.title, "place": body.location, "duration": body.duration}
+    changes = {name: value for name, value in given.items() if value is not UNSET}
+    if body.start is not UNSET:
+        changes["start"] = read_instant("start", str(body.start))
+    return (await shown(call, [await call.services.meetings.change(call.me, call.id, changes)]))[0]
+
+
+async def cancel_engagement(call: Call) -> shapes.Engagement:
+    """Cancel a meeting; whoever was invited is told."""
+    return (await shown(call, [await call.services.meetings.cancel(call.me, call.id)]))[0]
+
+
+async def remove_engagement(call: Call) -> None:
+    """Take a meeting off the record, cancelled if it is still to come."""
+    await call.services.meetings.remove(call.me, call.id)
+
+
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="listEngagements",
@@ -80,6 +120,51 @@ OPERATIONS: tuple[Operation, ...] = (
             Parameter(name="from", about="An instant.", example="2026-12-01T00:00:00+01:00"),
             Parameter(name="to", about="An instant.", example="2027-01-01T00:00:00+01:00"),
         ),
+    ),
+    Operation(
+        name="createEngagement",
+        method="POST",
+        path="/engagements",
+        about="Make a meeting on a contact's record; with a connected calendar, invite to it.",
+        handler=create_engagement,
+        takes=shapes.NewEngagement,
+        gives=shapes.Engagement,
+        status=201,
+        parameters=(KEY,),
+        failures=(
+            "not_found",
+            "busy",
+            "slot_taken",
+            "calendar_unavailable",
+            "idempotency_mismatch",
+        ),
+    ),
+    Operation(
+        name="updateEngagement",
+        method="PATCH",
+        path="/engagements/{id}",
+        about="Change a meeting that was made on a record.",
+        handler=update_engagement,
+        takes=shapes.EngagementFields,
+        gives=shapes.Engagement,
+        failures=("from_calendar", "invited", "over"),
+    ),
+    Operation(
+        name="cancelEngagement",
+        method="POST",
+        path="/engagements/{id}/cancel",
+        about="Cancel a meeting that was made on a record, and tell whoever was invited.",
+        handler=cancel_engagement,
+        gives=shapes.Engagement,
+        failures=("from_calendar", "over", "booking_changed"),
+    ),
+    Operation(
+        name="removeEngagement",
+        method="DELETE",
+        path="/engagements/{id}",
+        about="Take a meeting that was made on a record off it; one to come is cancelled first.",
+        handler=remove_engagement,
+        failures=("from_calendar", "booking_changed"),
     ),
     Operation(
         name="getEngagement",

@@ -43,6 +43,14 @@ class Call:
         """The `{id}` of the path."""
         return self.request.match_info["id"]
 
+    @property
+    def key(self) -> str | None:
+        """The Idempotency-Key, None where there is none; two of them are wrong."""
+        keys = self.request.headers.getall(KEY.name, [])
+        if len(keys) > 1:
+            raise Invalid({KEY.name: "Send one key."})
+        return keys[0] if keys else None
+
     def query(self, name: str) -> str:
         """Return a query parameter, empty where it is absent; a doubled or huge one is wrong."""
         values = self.request.query.getall(name, [])
@@ -64,6 +72,13 @@ class Parameter:
     example: str = ""
 
 
+KEY = Parameter(
+    name="Idempotency-Key",
+    about="1 to 255 visible ASCII characters, kept for at least 24 hours.",
+    where="header",
+    pattern="^[!-~]{1,255}$",
+    example="2b1f6c1e-6a0f-4f0a-9c56-3f7d0e6f0a11",
+)
 Handler = Callable[[Call], Awaitable[Any]]
 
 

@@ -9,7 +9,7 @@ from gateway.services.booking_request import BookingRequest
 from gateway.services.pages import PageView
 from gateway.services.registry import Services
 from gateway.web.api import shapes
-from gateway.web.api.operation import Call, Operation, Parameter
+from gateway.web.api.operation import KEY, Call, Operation, Parameter
 from gateway.web.api.pages import page_url, questions_of
 from gateway.web.api.texts import read_instant, read_window, read_zone, text_of
 from gateway.web.keys import REMOTE
@@ -85,9 +85,6 @@ async def book(call: Call) -> shapes.BookingReceipt:
     """Book a slot, or ask for it where the owner is offline."""
     async with call.services.bookings.turn:
         view = await call.services.pages.public(call.id)
-    keys = call.request.headers.getall("Idempotency-Key", [])
-    if len(keys) > 1:
-        raise Invalid({"Idempotency-Key": "Send one key."})
     wanted: shapes.NewBooking = call.body
     booking = await call.services.bookings.book(
         view.page,
@@ -102,7 +99,7 @@ async def book(call: Call) -> shapes.BookingReceipt:
             source="api",
             address=call.request[REMOTE],
         ),
-        keys[0] if keys else None,
+        call.key,
     )
     return shapes.BookingReceipt(
         id=booking.id,
@@ -181,15 +178,7 @@ OPERATIONS = (
         gives=shapes.BookingReceipt,
         status=201,
         public=True,
-        parameters=(
-            Parameter(
-                name="Idempotency-Key",
-                about="1 to 255 visible ASCII characters, kept for at least 24 hours.",
-                where="header",
-                pattern="^[!-~]{1,255}$",
-                example="2b1f6c1e-6a0f-4f0a-9c56-3f7d0e6f0a11",
-            ),
-        ),
+        parameters=(KEY,),
         failures=(
             "slot_taken",
             "calendar_unavailable",

@@ -2,9 +2,10 @@
 
 from typing import Literal
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
-from gateway.web.api.shapes import Shape, Time
+from gateway.web.api.shapes import Minutes, Shape, Time
 
 EngagementOrigin = Literal["calendar", "record"]
 EngagementStage = Literal["pending", "scheduled", "cancelled"]
@@ -46,6 +47,32 @@ class Span(Shape, frozen=True):
 
     start: Time
     end: Time
+
+
+class EngagementFields(Shape, frozen=True):
+    """Members of a meeting on a record to be set; what is left out stays as it is."""
+
+    title: str | UnsetType = UNSET
+    location: str | UnsetType = UNSET
+    start: Time | UnsetType = UNSET
+    duration: Minutes | UnsetType = UNSET
+
+
+class NewEngagement(Shape, frozen=True):
+    """A meeting to be made on a contact's record.
+
+    With a connected calendar it is written there and the contact is invited. `despite_busy` makes
+    it although the owner is busy then, or a calendar cannot be read.
+    """
+
+    contact: str
+    title: str
+    start: Time
+    duration: Minutes = 30
+    time_zone: str = ""
+    location: str = ""
+    guests: list[str] = msgspec.field(default_factory=list)
+    despite_busy: bool = False
 
 
 class Engagement(Shape, frozen=True):

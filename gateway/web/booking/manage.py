@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 
 from gateway.errors import Conflict, NotFound
 from gateway.model.booking import BookingState
-from gateway.model.page import PageState
+from gateway.model.page import PageState, stand_in
 from gateway.model.timerange import Instant
 from gateway.services.booking import LIVE
 from gateway.services.booking_views import BookingView
@@ -67,6 +67,8 @@ def _page(
     status: int = HTTPStatus.OK,
 ) -> web.Response:
     booking, page = view.booking, view.page
+    if booking.is_on_record:
+        page = stand_in(booking)
     return personal_page(
         request,
         "booking/manage.html",
