@@ -21,6 +21,7 @@ from gateway.web.i18n import DOMAIN, FOLDER, LOCALES, SOURCE
 ROOT = Path(__file__).parent.parent / "gateway"
 KEYWORDS = {"_": None, "ngettext": (1, 2), "translate": (2,), "say": (1,)}
 SENTENCES = (
+    "gateway.model.contact",
     "gateway.model.page_rules",
     "gateway.model.slug",
     "gateway.services.booking",
@@ -31,10 +32,13 @@ SENTENCES = (
     "gateway.services.connections",
     "gateway.services.exchange_account",
     "gateway.services.consent",
+    "gateway.services.contacts",
     "gateway.services.grants",
+    "gateway.services.meetings",
     "gateway.services.owners",
     "gateway.services.pages",
     "gateway.services.settings",
+    "gateway.storage.contacts",
 )
 """Modules whose error sentences reach pages through the filter `said`."""
 

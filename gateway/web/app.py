@@ -5,7 +5,18 @@ from aiohttp import web
 from gateway.dav import app as dav
 from gateway.services.registry import Services
 from gateway.telemetry import Metrics
-from gateway.web import api, booking, feeds, hooks, oauth, ops, robots, settings, static_files
+from gateway.web import (
+    api,
+    booking,
+    contacts,
+    feeds,
+    hooks,
+    oauth,
+    ops,
+    robots,
+    settings,
+    static_files,
+)
 from gateway.web.keys import REMOTE, SERVICES
 from gateway.web.middleware import setup
 
@@ -25,6 +36,7 @@ def build_app(services: Services, metrics: Metrics, *, metrics_for: str) -> web.
             *static_files.routes(),
             *booking.routes(services),
             *settings.routes(services),
+            *contacts.routes(services),
             *oauth.routes(services),
             *hooks.routes(services),
             *api.routes(services),

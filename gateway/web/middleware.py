@@ -132,5 +132,15 @@ def is_plain_path(raw: str) -> bool:
 def area_of(path: str) -> str:
     """Return the part of the gateway a path belongs to, for metrics: never a name or token."""
     first = path.split("/", 2)[1] if path.startswith("/") else ""
-    known = {"dav", "feeds", "meetings", "api", "settings", "dashboard", "login", "static"}
+    known = {
+        "dav",
+        "feeds",
+        "meetings",
+        "api",
+        "settings",
+        "contacts",
+        "dashboard",
+        "login",
+        "static",
+    }
     return first if first in known else "other"

@@ -127,6 +127,9 @@ def _read(form: Form, stored: Draft) -> Draft:
             domain=form.get("domain", settings.domain),
             indexing=indexing,
             robots_extra=form.get("robots_extra", settings.robots_extra),
+            calendar_sync=(
+                "calendar_sync" in form if "syncing" in form else settings.calendar_sync
+            ),
         ),
         is_changed=True,
     )

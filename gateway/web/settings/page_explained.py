@@ -1,24 +1,20 @@
 """`/settings/pages/{id}/explain`: why a time is, or is not, offered on a page."""
 
-import re
 from collections.abc import Sequence
-from datetime import date, datetime, time
 
 from aiohttp import web
 
-from gateway.freebusy.availability import FIRST_DATE, LAST_DATE, zone_of
+from gateway.freebusy.availability import zone_of
 from gateway.freebusy.explain import Reason, Rule
-from gateway.model.page import SchedulingPage
-from gateway.model.timerange import Instant
 from gateway.services.registry import Services
 from gateway.web.auth import Visit, reads
 from gateway.web.settings.calendars_seen import calendars_seen
 from gateway.web.settings.pages import ONE
+from gateway.web.settings.wall_time import chosen_time
 from gateway.web.settings.wording import _
 from gateway.web.templating import local, page
 
 PERIODS = {"day": _("a day"), "week": _("a week"), "month": _("a month")}
-_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 
 def routes(services: Services) -> list[web.RouteDef]:
@@ -30,7 +26,7 @@ async def show(visit: Visit) -> web.StreamResponse:
     """Explain the time that is asked for; without one, ask for it."""
     services, query = visit.services, visit.request.query
     view = await services.pages.get(visit.owner, visit.id)
-    chosen, errors = _chosen(view.page, query.get("date", ""), query.get("time", ""))
+    chosen, errors = chosen_time(zone_of(view.page), query.get("date", ""), query.get("time", ""))
     asked = query.get("duration", "")
     lengths = {str(minutes): minutes for minutes in view.page.durations}
     duration = lengths.get(asked, view.page.durations[0])
@@ -55,23 +51,3 @@ async def show(visit: Visit) -> web.StreamResponse:
         "periods": PERIODS,
     }
     return page(visit.request, "settings/page_explained.html", facts)
-
-
-def _chosen(
-    scheduling_page: SchedulingPage, day_text: str, time_text: str
-) -> tuple[Instant | None, dict[str, str]]:
-    """Return the instant of a wall time in the page's zone, or what is wrong with it."""
-    errors = {}
-    try:
-        day = date.fromisoformat(day_text)
-    except ValueError:
-        day = None
-    if day is None or not FIRST_DATE < day < LAST_DATE:
-        errors["date"] = _("Give a date, like 2026-12-24.")
-    parts = _TIME.fullmatch(time_text)
-    if parts is None:
-        errors["time"] = _("Give a time, like 09:30.")
-    if errors or day is None or parts is None:
-        return None, errors
-    wall = datetime.combine(day, time(int(parts[1]), int(parts[2])))
-    return zone_of(scheduling_page).to_instant(wall), {}

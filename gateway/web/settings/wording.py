@@ -7,6 +7,7 @@ from aiohttp import web
 from gateway.model.booking import BookingState
 from gateway.model.collection import Provider
 from gateway.model.connection import HealthState
+from gateway.model.engagement import EngagementState
 
 
 def _(text: str) -> str:
@@ -37,6 +38,11 @@ BOOKING = {
     BookingState.REJECTED: Said(word=_("Not booked")),
     BookingState.CANCELLED: Said(word=_("Cancelled")),
 }
+ENGAGEMENT = {
+    EngagementState.PENDING: Said(word=_("Waiting for your calendar"), look="warn"),
+    EngagementState.SCHEDULED: Said(word=_("Planned"), look="good"),
+    EngagementState.CANCELLED: Said(word=_("Cancelled")),
+}
 PROVIDER = {
     Provider.LOCAL: _("Calendar on this gateway"),
     Provider.ICS: _("Subscription (.ics)"),
@@ -60,6 +66,12 @@ NOTES = {
     "accepted": _("The request is accepted and booked."),
     "declined": _("The request is declined, and the visitor is told."),
     "cancelled": _("The meeting is cancelled, and the visitor is told."),
+    "contact-made": _("The contact was made. Meetings with it are being looked for."),
+    "contact-removed": _("The contact was removed, with its record."),
+    "invited": _("The meeting is made, and the contact is invited."),
+    "pending": _("The meeting is kept; the invitation goes out once your calendar answers."),
+    "recorded": _("The meeting is on the record. Nobody was invited."),
+    "called-off": _("The meeting is cancelled. Whoever was invited is told."),
     "password": _("Your password is changed. Every other browser is signed out."),
     "elsewhere": _("Every other browser is signed out."),
     "credential-removed": _("It is removed and does not work any more."),
