@@ -105,6 +105,8 @@ class World:
         self.codes: dict[str, Code] = {}
         self.channels: dict[str, Channel] = {}
         self.log: list[Json] = []
+        self.mails: list[tuple[str, str]] = []
+        """What Google mailed to attendees: what it was about, and to whom."""
         """Every call that was answered, or had an effect: nothing is ever taken out."""
         self.changed: list[Callable[[GoogleCalendar], None]] = []
         self.page_size = 0

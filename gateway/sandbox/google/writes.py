@@ -40,7 +40,9 @@ def insert(world: World, call: Call) -> Json:
             raise ApiError(409, "duplicate", "The requested identifier already exists.")
     body["id"] = chosen or secrets.token_hex(13)
     _check_times(body, calendar)
-    return world.put(calendar.id, _completed(world, body, call, calendar))
+    made = world.put(calendar.id, _completed(world, body, call, calendar))
+    _mail(world, call, made, "invitation")
+    return made
 
 
 def import_event(world: World, call: Call) -> Json:
@@ -71,6 +73,7 @@ def delete(world: World, call: Call) -> Json:
     if item["status"] == "cancelled":
         raise ApiError(410, "deleted", "Resource has been deleted")
     _check_etag(call, item)
+    _mail(world, call, item, "cancellation")
     if item["id"] in calendar.events and not item.get("recurringEventId"):
         world.remove(calendar.id, item["id"])
     else:
@@ -98,7 +101,15 @@ def _change(world: World, call: Call, *, merge: bool) -> Json:
     if "originalStartTime" in item:
         changed["originalStartTime"] = item["originalStartTime"]
     _check_times(changed, calendar)
+    _mail(world, call, changed, "update")
     return world.put(calendar.id, changed)
+
+
+def _mail(world: World, call: Call, item: Json, about: str) -> None:
+    """Mail the attendees if the caller wants that; otherwise nobody hears of it."""
+    if call.query.get("sendUpdates", "none") in {"all", "externalOnly"}:
+        others = (one["email"] for one in item.get("attendees", ()) if not one.get("self"))
+        world.mails += [(about, address) for address in others]
 
 
 def _merged(item: Mapping[str, Any], body: Mapping[str, Any]) -> Json:

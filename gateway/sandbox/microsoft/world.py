@@ -101,6 +101,8 @@ class World:
         self.codes: dict[str, Code] = {}
         self.subscriptions: dict[str, Subscription] = {}
         self.log: list[Json] = []
+        self.mails: list[tuple[str, str]] = []
+        """What Exchange mailed to attendees: what it was about, and to whom."""
         """Every call that was answered, or had an effect: nothing is ever taken out."""
         self.changed: list[Callable[[GraphCalendar, str, str], None]] = []
         self.page_size = 0

@@ -62,7 +62,9 @@ def create(world: World, call: Call) -> Json:
         "originalStartTimeZone": zone,
         "originalEndTimeZone": str(body["end"].get("timeZone") or "UTC"),
     }
-    return show(world.put(calendar.id, {**EMPTY, **body, **added}), call)
+    made = world.put(calendar.id, {**EMPTY, **body, **added})
+    _mail(world, made, "invitation")
+    return show(made, call)
 
 
 def patch(world: World, call: Call) -> Json:
@@ -72,6 +74,7 @@ def patch(world: World, call: Call) -> Json:
     body = {name: value for name, value in call.body.items() if name not in READ_ONLY}
     changed = {**item, **body}
     _check(changed)
+    _mail(world, changed, "update")
     return show(world.put(calendar.id, changed), call)
 
 
@@ -88,8 +91,15 @@ def cancel(world: World, call: Call) -> Json:
     calendar, item = find(world, call, writing=True)
     if not item.get("isOrganizer", True) or not item.get("attendees"):
         raise GraphError(400, "ErrorInvalidRequest", "Your request can't be completed.")
+    _mail(world, item, "cancellation")
     world.remove(calendar.id, item["id"])
     return {}
+
+
+def _mail(world: World, item: Json, about: str) -> None:
+    """Mail the attendees, as Exchange does unasked."""
+    people = (one["emailAddress"]["address"] for one in item.get("attendees", ()))
+    world.mails += [(about, address) for address in people]
 
 
 def _check_etag(call: Call, item: Json) -> None:
