@@ -9,9 +9,11 @@ import pytest
 from playwright.async_api import Browser, Page
 
 from gateway.model.booking import BookingState
+from gateway.model.contact import Contact
 from gateway.model.feed import Visibility
 from gateway.model.principal import CredentialKind, Owner
 from gateway.model.timerange import HOUR
+from gateway.services.meetings import MeetingWish
 from tests.browser.conftest import WIDTH, overflow, violations
 from tests.owner_desk import PASSWORD, OwnerDesk, owner_desk
 
@@ -34,6 +36,9 @@ PAGES = (
     "/settings/feeds",
     "/settings/profile",
     "/settings/security",
+    "/contacts",
+    "/contacts/{contact}",
+    "/contacts/{contact}/meeting",
 )
 
 
@@ -77,7 +82,13 @@ async def fill(desk: OwnerDesk, jane: Owner) -> dict[str, str]:
     )
     await desk.services.feeds.add(jane, label="Family", visibility=Visibility.TITLE)
     await desk.services.owners.add_credential(jane.id, CredentialKind.APP_PASSWORD, "Telephone")
-    return {"calendar": calendar.public_id, "page": page.id}
+    who = Contact(id="", owner_id=jane.id, email=f"{'c' * 60}@example.net")
+    contact = await desk.services.contacts.add(jane, who)
+    # A calendar is lost, so its owner has to mean it.
+    known = {"contact_id": contact.id, "start": first.start + 2 * HOUR, "duration": 30}
+    wish = MeetingWish(**known, title="T" * 90, despite_busy=True)
+    await desk.services.meetings.make(jane, wish)
+    return {"calendar": calendar.public_id, "page": page.id, "contact": contact.id}
 
 
 async def jane_of(desk: OwnerDesk) -> Owner:
