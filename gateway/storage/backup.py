@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway import errors
 from gateway.storage import schema
-from gateway.storage.engine import Sqlite, SqlStore, open_dialect, open_store
+from gateway.storage.engine import Postgresql, Sqlite, SqlStore, open_dialect, open_store
 
 BATCH = 1000
 FILE_URL = "sqlite:///copy.db"
@@ -98,6 +98,7 @@ def _settle(file: Path) -> None:
 
 
 async def _dump(store: SqlStore, folder: Path) -> None:
+    assert isinstance(store.dialect, Postgresql), "a file is copied as it is"
     copy = await open_store(FILE_URL, folder)
     try:
         async with store.dialect.reading() as source, copy.connect() as target:
@@ -109,7 +110,7 @@ async def _dump(store: SqlStore, folder: Path) -> None:
 async def _load(copy: SqlStore, url: str, data_dir: Path) -> None:
     store = await open_store(url, data_dir)
     try:
-        async with copy.dialect.reading() as source, store.connect() as target:
+        async with copy.connect() as source, store.connect() as target:
             names = ", ".join(f'"{table.name}"' for table in schema.metadata.sorted_tables)
             await target.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
             await _copy_rows(source, target)

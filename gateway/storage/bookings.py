@@ -194,7 +194,7 @@ class Bookings(Repository):
 
     async def _guarded(self, statement: Executable) -> Any:
         try:
-            async with self.connection.begin_nested():
+            async with self.writing.begin_nested():
                 return await self._run(statement)
         except DBAPIError as error:
             if GUARD in str(error.orig):

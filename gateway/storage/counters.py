@@ -15,7 +15,7 @@ class Counters(Repository):
     async def hit(self, key: str, now: Instant, *, window: int, limit: int) -> int:
         if limit <= 0:
             return 0
-        await self.dialect.lock(self.connection, f"counter:{key}")
+        await self.dialect.lock(self.writing, f"counter:{key}")
         wait = await self.wait(key, now, window=window, limit=limit)
         if wait == 0:
             await self._run(insert(schema_notices.counter).values(key=key, at=now))

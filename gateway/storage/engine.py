@@ -12,13 +12,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from sqlalchemy import event, exc, func, make_url, select, text
+from sqlalchemy import Engine, create_engine, event, exc, func, make_url, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from gateway import errors, ports
 from gateway.storage import guard
+from gateway.storage.direct import READERS, DirectConnection, DirectReaders
 from gateway.storage.migrations import runner
 from gateway.storage.transaction import SqlTransaction
 
@@ -28,6 +29,9 @@ BUSY_SLICE_MS = 500
 """How long SQLite itself waits for another process before the deadline is looked at again."""
 MIGRATION_LOCK = 0x63616C67
 """The advisory lock that nodes starting together take one after the other."""
+
+
+_CONNECT = {"isolation_level": None, "timeout": BUSY_SLICE_MS / 1000}
 
 
 class FileIdentity(NamedTuple):
@@ -42,50 +46,61 @@ class Sqlite:
 
     Writers of this process queue fairly before an asyncio lock, since SQLite's own waiting is a
     lottery. Other processes (the command line, even a second gateway) are safe: every write begins
-    IMMEDIATE, so it has the file's write lock before it reads what it decides on.
+    IMMEDIATE, so it has the file's write lock before it reads what it decides on. Reading waits for
+    nobody, and so does without threads where little is read.
     """
 
     name = "sqlite"
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        url = URL.create("sqlite+aiosqlite", database=str(path))
-        self.readers = self._engine(url, begin="BEGIN", size=8, query_only=True)
-        self.writer = self._engine(url, begin="BEGIN IMMEDIATE", size=1, query_only=False)
+        options: dict[str, Any] = {
+            "max_overflow": 0,
+            "pool_timeout": PATIENCE,
+            "hide_parameters": True,  # a failed statement is logged, what it carried is not
+        }
+        readers = create_engine(
+            URL.create("sqlite+pysqlite", database=str(path)),
+            connect_args=_CONNECT | {"check_same_thread": False},
+            pool_size=READERS,
+            **options,
+        )
+        self.writer = create_async_engine(
+            URL.create("sqlite+aiosqlite", database=str(path)),
+            connect_args=_CONNECT,
+            pool_size=1,
+            **options,
+        )
+        self._prepare(readers, begin="BEGIN", query_only=True)
+        self._prepare(self.writer.sync_engine, begin="BEGIN IMMEDIATE", query_only=False)
+        self.readers = DirectReaders(readers)
         self._queue = asyncio.Lock()
         self._identity: FileIdentity | None = None
 
     @staticmethod
-    def _engine(url: URL, *, begin: str, size: int, query_only: bool) -> AsyncEngine:
-        engine = create_async_engine(
-            url,
-            connect_args={"isolation_level": None, "timeout": BUSY_SLICE_MS / 1000},
-            pool_size=size,
-            max_overflow=0,
-            pool_timeout=PATIENCE,
-            hide_parameters=True,  # a failed statement is logged, what it carried is not
-        )
-
+    def _prepare(engine: Engine, *, begin: str, query_only: bool) -> None:
         def prepare(dbapi_connection: Any, _record: object) -> None:
             cursor = dbapi_connection.cursor()
             for pragma in (
+                f"busy_timeout={int(PATIENCE * 900) if query_only else BUSY_SLICE_MS}",
                 "journal_mode=WAL",
                 "synchronous=FULL",
                 "foreign_keys=ON",
-                f"busy_timeout={BUSY_SLICE_MS if not query_only else int(PATIENCE * 900)}",
                 "journal_size_limit=67108864",
                 f"query_only={'ON' if query_only else 'OFF'}",
             ):
                 cursor.execute(f"PRAGMA {pragma}")
+            if query_only:
+                # From here on a reader that has to wait does so in a thread, which sets it again.
+                cursor.execute("PRAGMA busy_timeout=0")
             cursor.close()
 
         def start(connection: Any) -> None:
             connection.exec_driver_sql(begin)
 
-        event.listen(engine.sync_engine, "connect", prepare)
-        event.listen(engine.sync_engine, "begin", start)
+        event.listen(engine, "connect", prepare)
+        event.listen(engine, "begin", start)
         guard.install(engine)
-        return engine
 
     def create_file(self, *, anew: bool = False) -> None:
         """Make the file, for nobody else to read; refuse to begin anew where one has vanished."""
@@ -124,10 +139,10 @@ class Sqlite:
         return sqlite.insert(table)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
+    async def reading(self) -> AsyncIterator[DirectConnection]:
         """Give a connection that sees one state of the file."""
         self._assert_same_file()
-        async with self.readers.connect() as connection, connection.begin():
+        async with self.readers.connect(PATIENCE) as connection:
             yield connection
 
     @asynccontextmanager
@@ -212,7 +227,7 @@ class Postgresql:
                 },
             },
         )
-        guard.install(self.engine)
+        guard.install(self.engine.sync_engine)
         self.readers = self.engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )

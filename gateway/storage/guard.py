@@ -6,8 +6,7 @@ its own words. Here each becomes the same domain error before a statement is sen
 
 from typing import Any
 
-from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Engine, event
 
 from gateway import errors
 from gateway.storage.codec import UNSTORABLE, is_storable
@@ -15,9 +14,9 @@ from gateway.storage.codec import UNSTORABLE, is_storable
 BIGINT = 2**63
 
 
-def install(engine: AsyncEngine) -> None:
+def install(engine: Engine) -> None:
     """Check the parameters of every statement of an engine."""
-    event.listen(engine.sync_engine, "before_cursor_execute", _check)
+    event.listen(engine, "before_cursor_execute", _check)
 
 
 def _check(*event_arguments: Any) -> None:

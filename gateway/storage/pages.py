@@ -51,7 +51,7 @@ class Pages(Repository):
 
     async def _assert_free(self, page: SchedulingPage) -> None:
         # Named by the slug: two nodes that want the same one decide it one after the other.
-        await self.dialect.lock(self.connection, f"slug:{page.slug}")
+        await self.dialect.lock(self.writing, f"slug:{page.slug}")
         other = await self._one(
             select(TABLE.id).where(TABLE.slug == page.slug, TABLE.id != page.id)
         )

@@ -6,6 +6,11 @@ from typing import Any, Protocol
 from sqlalchemy import CursorResult, Executable, Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.storage.direct import DirectConnection
+
+AnyConnection = AsyncConnection | DirectConnection
+"""What a transaction reads through; only the first kind writes."""
+
 
 class Dialect(Protocol):
     """What a kind of database does in its own way; implemented in engine.py."""
@@ -22,12 +27,18 @@ class Repository:
 
     __slots__ = ("connection", "dialect")
 
-    def __init__(self, connection: AsyncConnection, dialect: Dialect) -> None:
+    def __init__(self, connection: AnyConnection, dialect: Dialect) -> None:
         self.connection = connection
         self.dialect = dialect
 
+    @property
+    def writing(self) -> AsyncConnection:
+        """The connection of a transaction that writes."""
+        assert isinstance(self.connection, AsyncConnection), "this transaction only reads"
+        return self.connection
+
     async def _run(self, statement: Executable) -> CursorResult[Any]:
-        return await self.connection.execute(statement)
+        return await self.writing.execute(statement)
 
     async def _one(self, statement: Executable, **values: object) -> Row[Any] | None:
         """Return the only row, or None; `values` are those of a statement made once."""
@@ -40,4 +51,4 @@ class Repository:
     async def _many(self, statement: Executable, rows: Sequence[dict[str, object]]) -> None:
         """Run one statement for many rows; for none, nothing."""
         if rows:
-            await self.connection.execute(statement, rows)
+            await self.writing.execute(statement, rows)

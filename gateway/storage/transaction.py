@@ -1,7 +1,5 @@
 """The repositories over one connection: implements ports.Transaction."""
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from gateway.storage.bookings import Bookings
 from gateway.storage.channels import Channels
 from gateway.storage.collections import Collections
@@ -19,13 +17,13 @@ from gateway.storage.objects import Objects
 from gateway.storage.outbox import Outbox
 from gateway.storage.owners import Owners
 from gateway.storage.pages import Pages
-from gateway.storage.repository import Dialect
+from gateway.storage.repository import AnyConnection, Dialect
 
 
 class SqlTransaction:
     """Every repository in the same transaction."""
 
-    def __init__(self, connection: AsyncConnection, dialect: Dialect) -> None:
+    def __init__(self, connection: AnyConnection, dialect: Dialect) -> None:
         self.owners = Owners(connection, dialect)
         self.collections = Collections(connection, dialect)
         self.objects = Objects(connection, dialect)

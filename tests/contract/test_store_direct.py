@@ -1,0 +1,121 @@
+"""SQLite is read without a thread where little is read, and in one where it is much."""
+
+import asyncio
+import sqlite3
+import threading
+
+import pytest
+from sqlalchemy import exc, text
+
+from gateway import errors
+from gateway.storage import direct, engine
+from gateway.storage.engine import SqlStore
+from tests.builders import a_collection, an_object, an_owner
+
+HERE = threading.current_thread()
+ENDLESS = text(
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000) "
+    "SELECT sum(i) AS total FROM n"
+)
+MANY = 3_000
+
+
+@pytest.fixture
+async def collection_id(sqlite_store: SqlStore) -> int:
+    """Add a calendar with many objects."""
+    async with sqlite_store.write() as tx:
+        owner = await tx.owners.add(an_owner(), "hash")
+        collection = await tx.collections.add(a_collection(owner.id))
+        await tx.objects.add([an_object(collection.id, f"{n}.ics") for n in range(MANY)])
+    return collection.id
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Keep what is given to threads."""
+    given: list[object] = []
+    run = asyncio.to_thread
+
+    async def to_thread(work, *arguments, **options):
+        given.append(work)
+        return await run(work, *arguments, **options)
+
+    monkeypatch.setattr(direct.asyncio, "to_thread", to_thread)
+    return given
+
+
+async def test_a_small_statement_uses_no_thread(sqlite_store, collection_id, threads):
+    """A look-up by key is answered where it is asked, each time."""
+    async with sqlite_store.read() as tx:
+        found = [await tx.objects.get(collection_id, f"{number}.ics") for number in range(2000)]
+
+    assert all(found)
+    assert len(threads) <= 1  # the one that opens the file
+
+
+async def test_a_large_statement_leaves_the_loop(sqlite_store, collection_id, threads):
+    """What takes many steps is answered from a thread, whole."""
+    async with sqlite_store.read() as tx:
+        found = await tx.objects.list(collection_id)
+
+    assert len(found) == MANY
+    assert len(threads) == 2  # one of them opens the file
+
+
+async def test_what_is_read_again_in_a_thread_is_of_the_same_state(sqlite_store, collection_id):
+    """A commit in between does not show in the second run."""
+    async with sqlite_store.read() as tx:
+        first = await tx.objects.get(collection_id, "0.ics")
+        async with sqlite_store.write() as writing:
+            await writing.objects.remove(collection_id, "0.ics", 1)
+        found = await tx.objects.list(collection_id)
+
+    assert first in found
+
+
+async def test_a_cancelled_reader_gives_its_connection_back(sqlite_store, collection_id):
+    """Whoever goes away in the middle of a long statement stops it, and the next one reads."""
+    for _ in range(direct.READERS + 1):
+        async with asyncio.timeout(20):
+            with pytest.raises(TimeoutError):
+                async with sqlite_store.dialect.reading() as connection, asyncio.timeout(0.02):
+                    await connection.execute(ENDLESS)
+    async with sqlite_store.read() as tx:
+        assert await tx.objects.count(collection_id) == MANY
+
+
+async def test_more_readers_than_connections_wait_in_turn(sqlite_store, collection_id, monkeypatch):
+    """All of them are answered; one that waits too long is told that the gateway is overloaded."""
+    held = [sqlite_store.read() for _ in range(direct.READERS)]
+    for one in held:
+        await one.__aenter__()
+    late = asyncio.create_task(sqlite_store.ping())
+    await asyncio.sleep(0)
+    monkeypatch.setattr(engine, "PATIENCE", 0.05)
+    with pytest.raises(errors.Overloaded, match="All connections"):
+        await sqlite_store.ping()
+    await held[0].__aexit__(None, None, None)
+    await late
+    for one in held[1:]:
+        await one.__aexit__(None, None, None)
+
+
+async def test_a_reader_waits_for_a_locked_file(sqlite_store, data_dir, threads):
+    """Where another program has the file for itself, a reader waits, and not on the loop."""
+    await sqlite_store.ping()
+    await sqlite_store.close()
+    other = sqlite3.connect(data_dir / "calgate.db", isolation_level=None, check_same_thread=False)
+    other.execute("PRAGMA locking_mode=EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    asyncio.get_running_loop().call_later(0.05, other.close)
+    try:
+        await sqlite_store.ping()
+    except errors.Overloaded:
+        pytest.fail("nobody waited")
+
+
+async def test_a_reader_writes_nothing(sqlite_store):
+    """A connection for reading refuses to write."""
+    async with sqlite_store.dialect.reading() as connection:
+        with pytest.raises(exc.OperationalError, match="readonly"):
+            await connection.execute(text("DELETE FROM owner"))
