@@ -70,6 +70,8 @@ class Handler(RequestHandler):
     """The socket until it is really gone; `transport` is None as soon as the library closes it."""
     answered: web.BaseRequest | None = None
     """The request whose answer is being sent."""
+    done = 0
+    """How many requests it has answered."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the socket."""
@@ -112,6 +114,7 @@ class Handler(RequestHandler):
             return await super().finish_response(request, resp, start_time)
         finally:
             self.answered = None
+            self.done += 1
 
     def handle_error(
         self,
@@ -140,7 +143,7 @@ class Server:
 
     def __init__(self, runner: web.AppRunner, deadlines: Deadlines) -> None:
         self._runner, self._deadlines = runner, deadlines
-        self._since: dict[Handler, tuple[object, float]] = {}
+        self._since: dict[Handler, tuple[tuple[object, int], float]] = {}
         self._listening: asyncio.Server | None = None
         self._watch: asyncio.Task[None] | None = None
 
@@ -155,7 +158,7 @@ class Server:
             handler = Handler(
                 inner, loop=loop, access_log=ACCESS, keepalive_timeout=self._deadlines.head
             )
-            self._since[handler] = (None, loop.time())
+            self._since[handler] = ((None, 0), loop.time())
             return handler
 
         self._listening = await loop.create_server(connection, host, port, backlog=BACKLOG)
@@ -198,9 +201,10 @@ class Server:
                 if now - since > deadlines.look:
                     del self._since[handler]
                 continue
+            # Quick requests are over between two looks: their number tells that there were some.
             current = handler.under_way
-            if current is not seen:
-                self._since[handler] = (current, now)
+            if (current, handler.done) != seen:
+                self._since[handler] = ((current, handler.done), now)
             elif now - since > (deadlines.head if current is None else deadlines.request):
                 handler.cut()
             elif current is None and now - since > deadlines.grace:

@@ -274,3 +274,21 @@ async def test_a_burst_of_new_connections_is_served(data_dir: Path) -> None:
         finally:
             for _, writer in opened:
                 writer.close()
+
+
+async def test_a_connection_in_use_is_kept(hurried: OwnerDesk) -> None:
+    """Requests one after the other keep a connection, however long they go on together."""
+    found = urlsplit(hurried.url).port
+    reader, writer = await asyncio.open_connection("127.0.0.1", found)
+    clock = asyncio.get_running_loop()
+    until = clock.time() + 2 * HURRIED.head
+    quick = request(target="/healthz").replace(b"Connection: close\r\n", b"")
+    try:
+        while clock.time() < until:
+            writer.write(quick)
+            head = await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(int(parsed(head).headers["content-length"]))
+
+            assert head.startswith(b"HTTP/1.1 200 ")
+    finally:
+        writer.close()
