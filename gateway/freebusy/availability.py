@@ -4,17 +4,18 @@ An opening is the first instant with its wall time, a closing the last one; a wa
 clock change skips is the instant of the change.
 """
 
-from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import NamedTuple
 
-from gateway.model.page import WEEKDAYS, SchedulingPage
-from gateway.model.timerange import DAY, Instant, TimeRange
+from gateway.model.local_time import EPOCH_ORDINAL, DayNumber, WallTime, day_of
+from gateway.model.page import WEEKDAYS, Hours, SchedulingPage
+from gateway.model.timerange import DAY, HOUR, MINUTE, Instant, TimeRange
 from gateway.model.zones import Zone, zone
 
-LOCAL_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - wall time has no zone; that is the point
-SECOND = timedelta(seconds=1)
 FIRST_DATE, LAST_DATE = date(1900, 1, 1), date(2199, 12, 31)
+FIRST_DAY, LAST_DAY = (day.toordinal() - EPOCH_ORDINAL for day in (FIRST_DATE, LAST_DATE))
+MONDAY: DayNumber = day_of(1970, 1, 5)
+"""Any Monday."""
 
 
 class OpenSpan(NamedTuple):
@@ -39,73 +40,64 @@ def open_spans(page: SchedulingPage, window: TimeRange) -> list[OpenSpan]:
     zone may be a day from UTC.
     """
     place = zone_of(page)
+    weekly = {
+        number: _hours(page.weekly_hours.get(name, ())) for number, name in enumerate(WEEKDAYS)
+    }
+    overrides = {
+        day_of(*map(int, day.split("-"))): _hours(hours) for day, hours in page.overrides.items()
+    }
     spans = [
         OpenSpan(start, end)
-        for day in _dates(place, window)
-        for opens, closes in _walls(page, day)
-        if (start := opening(place, opens)) < (end := closing(place, closes))
+        for day in _days(place, window)
+        for opens, closes in overrides.get(day, weekly[(day - MONDAY) % 7])
+        if (start := opening(place, day * DAY + opens))
+        < (end := closing(place, day * DAY + closes))
     ]
     return sorted(spans)
 
 
-def opening(place: Zone, wall: datetime) -> Instant:
+def opening(place: Zone, wall: WallTime) -> Instant:
     """Return the first instant that shows this wall time, or the change that skips it."""
-    first = place.to_instant(wall)
-    return first if place.to_local(first) == wall else _change_before(place, first)
+    first = place.instant_of(wall)
+    return first if place.wall_of(first) == wall else _change_before(place, first)
 
 
-def closing(place: Zone, wall: datetime) -> Instant:
+def closing(place: Zone, wall: WallTime) -> Instant:
     """Return the last instant that shows this wall time, or the change that skips it."""
-    first = place.to_instant(wall)
-    if place.to_local(first) != wall:
+    first = place.instant_of(wall)
+    if place.is_fixed:
+        return first
+    if place.wall_of(first) != wall:
         return _change_before(place, first)
-    again = _seconds(wall) - _offset(place, first + DAY)
-    return again if again > first and place.to_local(again) == wall else first
+    again = wall - place.offset_at(first + DAY)
+    return again if again > first and place.wall_of(again) == wall else first
 
 
 def _change_before(place: Zone, after: Instant) -> Instant:
     """Return the first instant of the offset that holds at `after`, which changed within a day."""
     low, high = after - DAY, after
-    offset = _offset(place, high)
+    offset = place.offset_at(high)
     while low + 1 < high:
         middle = (low + high) // 2
-        if _offset(place, middle) == offset:
+        if place.offset_at(middle) == offset:
             high = middle
         else:
             low = middle
     return high
 
 
-def _offset(place: Zone, at: Instant) -> int:
-    return _seconds(place.to_local(at)) - at
+def _days(place: Zone, window: TimeRange) -> range:
+    first = max(place.wall_of(window.start) // DAY, FIRST_DAY + 2)
+    last = min(place.wall_of(window.end) // DAY, LAST_DAY - 1)
+    return range(first - 2, last + 2)
 
 
-def _seconds(wall: datetime) -> int:
-    return (wall - LOCAL_EPOCH) // SECOND
+def _hours(hours: Hours) -> list[tuple[int, int]]:
+    """Return hours as seconds after midnight; what ends before it starts ends the day after."""
+    spans = ((_seconds(opens), _seconds(closes)) for opens, closes in hours)
+    return [(start, end if end > start else end + DAY) for start, end in spans]
 
 
-def _dates(place: Zone, window: TimeRange) -> Iterator[date]:
-    day = max(place.to_local(window.start).date(), FIRST_DATE + timedelta(days=2))
-    day -= timedelta(days=2)
-    last = min(place.to_local(window.end).date(), LAST_DATE - timedelta(days=1))
-    while day <= last + timedelta(days=1):
-        yield day
-        day += timedelta(days=1)
-
-
-def _walls(page: SchedulingPage, day: date) -> Iterator[tuple[datetime, datetime]]:
-    """Yield the wall times of a date; an override replaces the weekly hours, also by none."""
-    hours = page.overrides.get(day.isoformat())
-    if hours is None:
-        hours = page.weekly_hours.get(WEEKDAYS[day.weekday()], ())
-    midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - wall time
-    for opens, closes in hours:
-        start, end = _minutes(opens), _minutes(closes)
-        if end <= start:
-            end += 24 * 60
-        yield midnight + timedelta(minutes=start), midnight + timedelta(minutes=end)
-
-
-def _minutes(wall: str) -> int:
+def _seconds(wall: str) -> int:
     hours, minutes = wall.split(":")
-    return int(hours) * 60 + int(minutes)
+    return int(hours) * HOUR + int(minutes) * MINUTE

@@ -1,7 +1,7 @@
 """Why a time is or is not offered: the one decision about a start.
 
-A start is offered exactly when it has no reason against it. `slots.py` asks the same question for
-every candidate, so that what is shown and what is explained cannot differ.
+A start is offered exactly when it has no reason against it. `Decision.offered` finds all of them in
+a window at once, by the same bounds and spans; tests/unit/test_slots.py holds the two together.
 """
 
 from bisect import bisect_left, bisect_right
@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import cached_property
+from itertools import chain
 
 from gateway.freebusy.availability import open_spans, zone_of
 from gateway.freebusy.busytime import BusyPeriod, BusyType, merge
 from gateway.model.booking import BLOCKING, Booking, kept_clear
 from gateway.model.page import PageState, SchedulingPage
-from gateway.model.timerange import DAY, MINUTE, Instant, TimeRange
+from gateway.model.timerange import DAY, MIN_INSTANT, MINUTE, Instant, TimeRange
 
 
 class Rule(StrEnum):
@@ -86,19 +88,13 @@ class Decision:
         self._page = given.page
         self._length = duration * MINUTE
         self._duration = duration
-        spans = open_spans(given.page, window)
-        step = given.page.step * MINUTE
-        self._grid = {start for span in spans for start in range(span.start, span.end, step)}
-        self._open = merge(spans)
+        self._spans = open_spans(given.page, window)
+        self._step = given.page.step * MINUTE
+        self._open = merge(self._spans)
         self._open_starts = [start for start, _ in self._open]
-        self._blockers = sorted([*_busy_blockers(given), *_booking_blockers(given)])
-        blocked = merge(one[:2] for one in self._blockers)
+        blocked = merge(chain(_busy_spans(given), _booking_spans(given)))
         self._blocked_starts = [start for start, _ in blocked]
         self._blocked_ends = [end for _, end in blocked]
-        # Sorted by start, the blockers of one merged span stand side by side.
-        lows = [one[0] for one in self._blockers]
-        self._first_blockers = [bisect_left(lows, start) for start in self._blocked_starts]
-        self._first_blockers.append(len(lows))
         self._refusals = tuple(self._refused_altogether())
         self._earliest = given.now + given.page.min_notice * MINUTE
         self._latest = given.now + given.page.horizon_days * DAY
@@ -111,7 +107,7 @@ class Decision:
         yield from self._refusals
         if not self._is_open(start):
             yield Reason(rule=Rule.CLOSED)
-        elif start not in self._grid:
+        elif not self._is_on_grid(start):
             yield Reason(rule=Rule.STEP, limit=self._page.step)
         if start < self._earliest:
             yield Reason(rule=Rule.NOTICE, limit=self._earliest)
@@ -127,28 +123,32 @@ class Decision:
         if self._limits:
             yield from self._over_limit(start)
 
-    def is_offered(self, start: Instant) -> bool:
-        """Tell whether nothing speaks against the start."""
-        return next(self.reasons(start), None) is None
-
     def candidates(self) -> list[Instant]:
         """Return every start of the grid whose slot lies in the opening hours."""
-        return sorted(start for start in self._grid if self._is_open(start))
+        starts = {
+            start
+            for low, high in self._spans
+            for start in range(low, min(high, self._closes(low) - self._length + 1), self._step)
+        }
+        return sorted(starts)
 
-    def likely(self, window: TimeRange) -> Iterator[Instant]:
-        """Yield the starts of a window that no bound and no busy time refuses at a glance.
-
-        Only what `reasons` would refuse is left out; most of a month's starts are.
-        """
-        starts = sorted(self._grid)
+    def offered(self, window: TimeRange) -> list[Instant]:
+        """Return the starts of a window against which `reasons` has nothing, without asking it."""
+        if self._refusals:
+            return []
         low = max(window.start, self._earliest)
         high = min(window.end - self._length, self._latest)
-        at, count = 0, len(self._blocked_ends)
+        starts = self.candidates()
+        found = []
+        at, count, length = 0, len(self._blocked_ends), self._length
         for start in starts[bisect_left(starts, low) : bisect_right(starts, high)]:
             while at < count and self._blocked_ends[at] <= start:
                 at += 1
-            if at == count or self._blocked_starts[at] >= start + self._length:
-                yield start
+            if at == count or self._blocked_starts[at] >= start + length:
+                found.append(start)
+        if self._limits:
+            return [start for start in found if next(self._over_limit(start), None) is None]
+        return found
 
     def _refused_altogether(self) -> Iterator[Reason]:
         if self._page.state is not PageState.LIVE:
@@ -159,8 +159,27 @@ class Decision:
             yield Reason(rule=Rule.UNAVAILABLE, subject=calendar, cause=cause)
 
     def _is_open(self, start: Instant) -> bool:
+        return start + self._length <= self._closes(start)
+
+    def _closes(self, start: Instant) -> Instant:
+        """Return the end of the opening hours that hold the start, or of those before it."""
         at = bisect_right(self._open_starts, start) - 1
-        return at >= 0 and start + self._length <= self._open[at][1]
+        return self._open[at][1] if at >= 0 else MIN_INSTANT
+
+    def _is_on_grid(self, start: Instant) -> bool:
+        return any(
+            low <= start < high and (start - low) % self._step == 0 for low, high in self._spans
+        )
+
+    @cached_property
+    def _blockers(self) -> list["Blocker"]:
+        return sorted([*_busy_blockers(self._given), *_booking_blockers(self._given)])
+
+    @cached_property
+    def _first_blockers(self) -> list[int]:
+        # Sorted by start, the blockers of one merged span stand side by side.
+        lows = [one[0] for one in self._blockers]
+        return [*(bisect_left(lows, start) for start in self._blocked_starts), len(lows)]
 
     def _in_the_way(self, start: Instant, end: Instant, first: int, last: int) -> Iterator[Reason]:
         """Yield what meets the slot, looking only at the merged spans from `first` to `last`."""
@@ -216,6 +235,21 @@ def _busy_blockers(given: Circumstances) -> Iterator[Blocker]:
         for start, end, kind in periods:
             if kind in kinds and start < end:
                 yield start - after, end + before, Rule.BUSY, calendar, (start, end)
+
+
+def _busy_spans(given: Circumstances) -> Iterator[tuple[Instant, Instant]]:
+    """Yield the spans of `_busy_blockers` alone: a month of slots needs no more."""
+    page = given.page
+    before, after = page.buffer_before * MINUTE, page.buffer_after * MINUTE
+    kinds = {kind for kind in BusyType if _blocks(kind, page)}
+    for periods in given.busy.values():
+        for start, end, kind in periods:
+            if kind in kinds and start < end:
+                yield start - after, end + before
+
+
+def _booking_spans(given: Circumstances) -> Iterator[tuple[Instant, Instant]]:
+    return (one[:2] for one in _booking_blockers(given))
 
 
 def _blocks(kind: BusyType, page: SchedulingPage) -> bool:

@@ -33,11 +33,7 @@ def offered(given: Circumstances, window: TimeRange, duration: int) -> list[Time
     """Return the slots of the window under the circumstances."""
     decision = Decision(given, window, duration)
     length = duration * MINUTE
-    return [
-        TimeRange(start, start + length)
-        for start in decision.likely(window)
-        if decision.is_offered(start)
-    ]
+    return [TimeRange(start, start + length) for start in decision.offered(window)]
 
 
 def is_offered(

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 
 from gateway.errors import Invalid
 from gateway.freebusy.availability import FIRST_DATE, LAST_DATE, opening
+from gateway.model.local_time import day_of
 from gateway.model.timerange import (
     DAY,
     MAX_INSTANT,
@@ -67,7 +68,7 @@ def _edge(name: str, text: str, place: Zone, *, days: int) -> Instant:
         day = date.fromisoformat(text) + timedelta(days=days)
     except (ValueError, OverflowError):
         raise Invalid({name: "There is no such date."}) from None
-    midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - wall time of `place`
+    midnight = day_of(day.year, day.month, day.day) * DAY
     instant = opening(place, midnight) if FIRST_DATE <= day <= LAST_DATE else MAX_INSTANT
     if not MIN_INSTANT + DAY <= instant < MAX_INSTANT:
         raise Invalid({name: "Dates from 1900 to 2199 are known."})
