@@ -3,11 +3,11 @@
 Slots, the explanation of a time and the claim all read it here, so that they cannot disagree.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.freebusy.busytime import BusyPeriod
 from gateway.freebusy.explain import Circumstances, reading_window
+from gateway.freebusy.slots import MERGED
 from gateway.model.collection import Collection
 from gateway.model.connection import HealthState
 from gateway.model.page import SchedulingPage
@@ -77,18 +77,20 @@ async def circumstances(
 ) -> Circumstances:
     """Read busy time and bookings for a decision about the window.
 
-    `only_looking` is for transactions that read: they may be answered from memory.
+    `only_looking` is for transactions that read and name no calendar: they may be answered from
+    memory.
     """
     reading = reading_window(page, window)
-    busy: Mapping[int, Sequence[BusyPeriod]]
     if only_looking:
-        busy = await freebusy.remembered(calendars.owner, calendars.selected, reading, tx=tx)
+        together = await freebusy.remembered(calendars.owner, calendars.selected, reading, tx=tx)
+        busy = {MERGED: together}
     else:
-        busy = await freebusy.busy_by_collection(calendars.selected, reading, tx=tx)
+        each = await freebusy.busy_by_collection(calendars.selected, reading, tx=tx)
+        busy = {one.public_id: each.get(one.id, []) for one in calendars.selected}
     return Circumstances(
         page=page,
         now=now,
-        busy={one.public_id: busy.get(one.id, ()) for one in calendars.selected},
+        busy=busy,
         bookings=await tx.bookings.blocking(page.owner_id, reading),
         unavailable={one.public_id: cause_of(one) for one in calendars.lost},
     )

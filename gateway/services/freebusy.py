@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain
 
 import structlog
 
@@ -102,26 +103,37 @@ class FreeBusyService:
         window: TimeRange,
         *,
         tx: Transaction,
-    ) -> Mapping[int, Sequence[BusyPeriod]]:
-        """Return the busy time of each calendar by its id, unread while nothing has changed.
+    ) -> Sequence[BusyPeriod]:
+        """Return the merged busy time of the calendars, unread while nothing has changed.
 
         For transactions that only read: a revision that is rolled back is given again.
         """
+        whole = _state(owner, collections, window)
+        together = self._remembered.get(whole)
+        if together is None:
+            each = await self._each(owner, collections, window, tx=tx)
+            together = coalesce(chain.from_iterable(each), window)
+            self._remembered.keep(whole, together, len(together) + 1)
+        return together
+
+    async def _each(
+        self,
+        owner: Owner,
+        collections: Sequence[Collection],
+        window: TimeRange,
+        *,
+        tx: Transaction,
+    ) -> list[Sequence[BusyPeriod]]:
+        """Return the busy time of each calendar; only those that have changed are read."""
         states = {one.id: _state(owner, [one], window) for one in collections}
-        found: dict[int, Sequence[BusyPeriod]] = {}
-        missing = []
-        for one in collections:
-            known = self._remembered.get(states[one.id])
-            if known is None:
-                missing.append(one)
-            else:
-                found[one.id] = known
+        known = {key: self._remembered.get(state) for key, state in states.items()}
+        missing = [one for one in collections if known[one.id] is None]
         if missing:
             fresh = await self.busy_by_collection(missing, window, tx=tx)
-            for identifier, periods in fresh.items():
-                self._remembered.keep(states[identifier], periods, len(periods) + 1)
-            found |= fresh
-        return found
+            for key, periods in fresh.items():
+                self._remembered.keep(states[key], periods, len(periods) + 1)
+            known |= fresh
+        return [periods or () for periods in known.values()]
 
     async def busy_by_collection(
         self,

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from datetime import date, datetime
-from functools import cache
+from datetime import date, datetime, time
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import jinja2
 from aiohttp import web
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_time
+from markupsafe import Markup
 
 from gateway.model.timerange import Instant, format_utc
 from gateway.model.zones import UTC_ZONE, Zone, zone
@@ -80,6 +81,15 @@ def page(
     )
 
 
+def part(locale: str, name: str, facts: Mapping[str, Any]) -> Markup:
+    """Render a part of a page that depends on nothing but these facts."""
+    token = _current.set(locale)
+    try:
+        return Markup(environment().get_template(name).render(facts))  # noqa: S704 - escaped there
+    finally:
+        _current.reset(token)
+
+
 def zone_or_utc(name: str) -> Zone:
     """Return a zone by name; UTC for one that is not there any more."""
     return zone(name) or UTC_ZONE
@@ -100,13 +110,24 @@ def said(sentence: str) -> str:
 
 def day(value: Instant | date, zone_name: str = "UTC", form: str = "full") -> str:
     """Format a day as the reader writes it."""
-    shown = local(value, zone_name) if isinstance(value, int) else value
-    return format_date(shown, form, locale=Locale.parse(_current.get()))
+    shown = local(value, zone_name).date() if isinstance(value, int) else value
+    return _written_day(shown, form, _current.get())
 
 
 def clock(value: Instant, zone_name: str = "UTC") -> str:
     """Format a time of day as the reader writes it."""
-    return format_time(local(value, zone_name), "short", locale=Locale.parse(_current.get()))
+    return _written_clock(local(value, zone_name).time(), _current.get())
+
+
+# A month shows a hundred of these, and the same ones to the next visitor.
+@lru_cache(maxsize=4096)
+def _written_day(shown: date, form: str, locale: str) -> str:
+    return format_date(shown, form, locale=Locale.parse(locale))
+
+
+@lru_cache(maxsize=4096)
+def _written_clock(shown: time, locale: str) -> str:
+    return format_time(shown, "short", locale=Locale.parse(locale))
 
 
 def moment(value: Instant, zone_name: str = "UTC") -> str:

@@ -274,20 +274,22 @@ async def test_several_calendars_answer_together(objects, freebusy, owner, calen
 
 async def test_what_is_remembered_follows_every_change(store, objects, freebusy, owner, calendar):
     """Busy time told from memory is what reading tells, after each put, rule and removal."""
+    other = await objects.create_collection(owner, name="work")
 
     async def told() -> tuple[object, object]:
         async with store.read() as tx:
-            current = await tx.collections.get(calendar.id)
-            told = await freebusy.remembered(owner, [current], WEEK, tx=tx)
-            return list(told[calendar.id]), (
-                await freebusy.busy_by_collection([current], WEEK, tx=tx)
-            )[calendar.id]
+            both = [await tx.collections.get(one.id) for one in (calendar, other)]
+            told = await freebusy.remembered(owner, both, WEEK, tx=tx)
+            return list(told), await freebusy.busy(both, WEEK, tx=tx)
 
+    late = an_event(start="20261203T093000Z", end="20261203T110000Z")
     changes = [
         objects.put(owner, calendar, "a.ics", an_event(end="20261201T100000Z")),
         objects.put(owner, calendar, "a.ics", an_event(end="20261201T110000Z")),
+        objects.put(owner, other, "b.ics", late),
         objects.set_rules(owner, calendar, BusyRules(tentative_blocks=False)),
         objects.remove(owner, calendar, "a.ics"),
+        objects.remove(owner, other, "b.ics"),
     ]
     seen = [await told()]
     for change in changes:
@@ -295,7 +297,7 @@ async def test_what_is_remembered_follows_every_change(store, objects, freebusy,
         seen += [await told(), await told()]
 
     assert all(remembered == read for remembered, read in seen)
-    assert [len(remembered) for remembered, _ in seen] == [0, 1, 1, 1, 1, 1, 1, 0, 0]
+    assert [len(told) for told, _ in seen] == [0, 1, 1, 1, 1, 2, 2, 2, 2, 1, 1, 0, 0]
 
 
 async def test_an_import_is_stored_whole_or_not_at_all(objects, owner, calendar):

@@ -12,7 +12,7 @@ from gateway.model.zone import Zone
 from gateway.services.booking_views import Offer
 from gateway.web.booking.month import Month, bounds, by_day, month, month_of, next_month, window
 from gateway.web.booking.shown import Visit, public_page
-from gateway.web.booking.zone_choice import zone_options
+from gateway.web.booking.zone_choice import zone_list
 from gateway.web.keys import LOCALE
 
 EVERY_ZONE = "all"
@@ -36,7 +36,13 @@ async def times_page(visit: Visit, *, told: str = "", status: int = HTTPStatus.O
             "twice": _twice(times, choice.zone),
             "weekdays": shown.weekdays,
             "today": choice.zone.to_local(now).date(),
-            "zones": zone_options(now, (choice.zone.name, visit.view.page.time_zone), every=every),
+            "zones": zone_list(
+                now,
+                choice.zone.name,
+                (visit.view.page.time_zone,),
+                every=every,
+                locale=visit.request[LOCALE],
+            ),
             "every_zone": every,
             "told": told,
         },

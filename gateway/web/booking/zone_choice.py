@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+
+from markupsafe import Markup
 
 from gateway.model.timerange import HOUR, MINUTE, Instant
 from gateway.model.zones import zone, zone_names
+from gateway.web.templating import part
 
 AREAS = (
     "Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian",
@@ -37,6 +41,26 @@ class ZoneOption:
     name: str
     place: str
     time: str
+
+
+def zone_list(
+    now: Instant, chosen: str, also: Sequence[str], *, every: bool, locale: str
+) -> Markup:
+    """Return the choices as they stand in the page, with `chosen` chosen."""
+    return _written(now // MINUTE, chosen, tuple(also), every, locale)
+
+
+@lru_cache(maxsize=64)
+def _written(
+    minute: int,
+    chosen: str,
+    also: tuple[str, ...],
+    every: bool,  # noqa: FBT001 - a key
+    locale: str,
+) -> Markup:
+    """Write the choices of one minute: all that a clock without seconds depends on."""
+    zones = zone_options(minute * MINUTE, (chosen, *also), every=every)
+    return part(locale, "booking/zones.html", {"zones": zones, "chosen": chosen})
 
 
 def zone_options(
