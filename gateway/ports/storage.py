@@ -63,7 +63,8 @@ class Objects(Protocol):
     """Calendar object resources and their sync history.
 
     Every change takes the next revision of its collection. `add` is `put` for many objects of one
-    collection whose names and UIDs are new to it; it returns their ids.
+    collection whose names and UIDs are new to it; it returns their ids. `meeting` tells the name
+    and UID of each object that has one of these names or UIDs.
     """
 
     async def get(self, collection_id: int, name: str) -> ObjectRecord | None: ...
@@ -77,6 +78,9 @@ class Objects(Protocol):
     async def headers(self, collection_id: int) -> Sequence[ObjectRecord]: ...
     async def put(self, record: ObjectRecord) -> ObjectRecord: ...
     async def add(self, records: Sequence[ObjectRecord]) -> Sequence[int]: ...
+    async def meeting(
+        self, collection_id: int, names: Sequence[str], uids: Sequence[str]
+    ) -> Sequence[tuple[str, str]]: ...
     async def remove(self, collection_id: int, name: str, now: Instant) -> bool: ...
     async def changes(
         self, collection_id: int, since: int, limit: int | None = None

@@ -4,6 +4,8 @@ A first read of a large calendar is mostly this. What was compiled holds only as
 calendar is as it was then; the transaction looks, and else says so.
 """
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.errors import CalgateError
@@ -11,7 +13,7 @@ from gateway.model.collection import Collection
 from gateway.model.timerange import Instant
 from gateway.ports import IndexEntry, Transaction
 from gateway.services.index import Basis, basis_of, entry_of, zone_key
-from gateway.services.objects import Prepared, ReadObject, prepare
+from gateway.services.prepared import Prepared, ReadObject, prepare
 from gateway.services.sync_plan import Plan
 
 BATCH = 500
@@ -71,14 +73,43 @@ class Batch:
         """Write everything; what is replaced keeps its id."""
         for name, item in self.changed.items():
             await item.write(tx, collection, name=name, now=now)
-        names = list(self.new)
-        for start in range(0, len(names), BATCH):
-            chosen = names[start : start + BATCH]
-            ids = await tx.objects.add(
-                [self.new[name].record(collection, name, now) for name in chosen]
-            )
-            entries = {key: self.new[name].entry for key, name in zip(ids, chosen, strict=True)}
-            await tx.index.add(collection.id, entries)
+        await _add(tx, collection, self.new, now)
+
+
+async def write_many(
+    tx: Transaction, collection: Collection, items: Sequence[tuple[str, Prepared]], now: Instant
+) -> None:
+    """Write objects under their names inside a transaction; most of them are new."""
+    basis = await basis_of(tx, collection, now)
+    names, uids = [name for name, _ in items], [item.uid for _, item in items]
+    taken = await tx.objects.meeting(collection.id, names, uids)
+    seen = {("name", name) for name, _ in taken} | {("uid", uid) for _, uid in taken}
+    zone, new, others = zone_key(collection), {}, []
+    for name, item in items:
+        keys = {("name", name), ("uid", item.uid)}
+        if seen & keys or item.zone != zone:
+            others.append((name, item))
+        else:
+            new[name] = item
+        seen |= keys
+    compiled = await asyncio.to_thread(
+        lambda: {name: ready(item, basis) for name, item in new.items()}
+    )
+    await _add(tx, collection, compiled, now)
+    for name, item in others:
+        await item.write(tx, collection, name=name, now=now)
+
+
+async def _add(
+    tx: Transaction, collection: Collection, new: Mapping[str, Ready], now: Instant
+) -> None:
+    """Write new objects and their times by the hundred."""
+    names = list(new)
+    for start in range(0, len(names), BATCH):
+        chosen = names[start : start + BATCH]
+        ids = await tx.objects.add([new[name].record(collection, name, now) for name in chosen])
+        entries = {key: new[name].entry for key, name in zip(ids, chosen, strict=True)}
+        await tx.index.add(collection.id, entries)
 
 
 def prepare_all(made: Plan, collection: Collection, basis: Basis, known: int) -> Batch:

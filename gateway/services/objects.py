@@ -4,7 +4,6 @@ Law: an object and its times are written in one transaction; what was refused le
 """
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Collection as Container
 from dataclasses import dataclass, replace
@@ -12,16 +11,14 @@ from dataclasses import dataclass, replace
 from gateway.errors import Condition, Conflict, Forbidden, NotFound, Refused, StaleETag
 from gateway.model.collection import BusyRules, Collection, ObjectRecord
 from gateway.model.connection import Health
-from gateway.model.objects import check_object, read_one
 from gateway.model.principal import Owner
-from gateway.model.recurrence import ObjectTimes, compile_object
 from gateway.model.timerange import Instant
 from gateway.ports import Clock, Store, Transaction
-from gateway.services.index import basis_of, entry_of, rebuild_in, zone_key, zone_of
+from gateway.services.bulk import write_many
+from gateway.services.index import basis_of, rebuild_in, zone_key
+from gateway.services.prepared import Prepared, prepare, prepare_off_loop
 from gateway.services.tokens import new_id
 
-HEAVY = 64 * 1024
-"""Bytes of iCalendar from which reading leaves the event loop."""
 BATCH = 200
 MAX_NAME = 255
 ANY = "*"
@@ -39,87 +36,6 @@ class PutResult:
     created: bool
     etag: str
     record: ObjectRecord
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadObject:
-    """An object that was read; `zone` is what its times were read in."""
-
-    uid: str
-    component: str
-    etag: str
-    data: bytes
-    zone: tuple[str, str]
-
-    def record(self, collection: Collection, name: str, now: Instant) -> ObjectRecord:
-        """Return the record to be stored; the store gives it its id and revision."""
-        return ObjectRecord(
-            id=0,
-            collection_id=collection.id,
-            name=name,
-            uid=self.uid,
-            component=self.component,
-            etag=self.etag,
-            data=self.data,
-            revision=0,
-            created_at=now,
-            modified_at=now,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared(ReadObject):
-    """An object that was read and compiled, ready to be written."""
-
-    times: ObjectTimes
-
-    async def write(
-        self, tx: Transaction, collection: Collection, *, name: str, now: Instant
-    ) -> ObjectRecord:
-        """Write the object and its times; `collection` is as this transaction reads it."""
-        times = self.times
-        if self.zone != zone_key(collection):
-            times = prepare(self.data, collection, lenient=True).times
-        record = await tx.objects.put(self.record(collection, name, now))
-        basis = await basis_of(tx, collection, now)
-        # A series is expanded over the whole horizon: milliseconds, but not on the loop.
-        entry = (
-            await asyncio.to_thread(entry_of, times, basis)
-            if times.recurring
-            else (entry_of(times, basis))
-        )
-        await tx.index.put(collection.id, record.id, entry)
-        return record
-
-
-def prepare(
-    data: bytes, collection: Collection, *, etag: str = "", lenient: bool = False
-) -> Prepared:
-    """Read and compile one object for a calendar; raise Refused where a rule forbids it.
-
-    Strict for what a client PUTs, lenient for what comes from a source or a file.
-    """
-    found = read_one(data) if lenient else check_object(data)
-    return Prepared(
-        uid=found.uid,
-        component=found.component,
-        etag=etag or etag_of(data),
-        data=data,
-        times=compile_object(found, zone_of(collection), lenient=lenient),
-        zone=zone_key(collection),
-    )
-
-
-async def prepare_off_loop(data: bytes, collection: Collection, *, lenient: bool) -> Prepared:
-    """Prepare in a thread what would hold up the loop."""
-    if len(data) < HEAVY:
-        return prepare(data, collection, lenient=lenient)
-    return await asyncio.to_thread(prepare, data, collection, lenient=lenient)
-
-
-def etag_of(data: bytes) -> str:
-    """Return the strong entity tag of these bytes, quoted (RFC 9110 section 8.8.3)."""
-    return f'"{hashlib.sha256(data).hexdigest()[:32]}"'
 
 
 class ObjectService:
@@ -178,13 +94,12 @@ class ObjectService:
 
     async def put_many(
         self, owner: Owner, collection: Collection, items: Sequence[tuple[str, bytes]]
-    ) -> Sequence[ObjectRecord]:
+    ) -> None:
         """Store many objects in one transaction, read leniently; any refusal undoes all of them."""
         prepared = await asyncio.to_thread(_prepare_all, items, collection)
         async with self._store.write(owner_id=owner.id) as tx:
             current = await current_of(tx, collection)
-            now = self._clock.now()
-            return [await item.write(tx, current, name=name, now=now) for name, item in prepared]
+            await write_many(tx, current, prepared, self._clock.now())
 
     async def remove(
         self, owner: Owner, collection: Collection, name: str, *, if_match: Tags = None

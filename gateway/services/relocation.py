@@ -11,6 +11,7 @@ from gateway.model.principal import Owner
 from gateway.ports import Clock, Store
 from gateway.services import objects
 from gateway.services.objects import Tags
+from gateway.services.prepared import prepare_off_loop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ async def relocate(
         found = await tx.objects.get(source.collection.id, source.name)
     if found is None:
         raise NotFound("object")
-    prepared = await objects.prepare_off_loop(found.data, to.collection, lenient=False)
+    prepared = await prepare_off_loop(found.data, to.collection, lenient=False)
     objects.assert_component(to.collection, prepared)
     async with store.write(owner_id=owner.id) as tx:
         here = await tx.objects.get(source.collection.id, source.name)

@@ -21,7 +21,7 @@ from gateway.services.sync_plan import object_name
 
 PRODID = "-//calgate//calgate//EN"
 MAX_FILE = 64 * 1024 * 1024
-BATCH = 100
+BATCH = 500
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 Progress = Callable[[int, int], None]
@@ -132,7 +132,7 @@ class TransferService:
     async def _put(
         self, owner: Owner, collection: Collection, batch: Sequence[_Item]
     ) -> list[NotTaken]:
-        """Store a batch at once; only when that fails, one by one, to find who is to blame."""
+        """Store a batch at once; only when that fails, by halves, to find who is to blame."""
         try:
             await self._objects.put_many(
                 owner, collection, [(item.name, item.data) for item in batch]
@@ -143,7 +143,11 @@ class TransferService:
                 return [NotTaken(uid=item.uid, summary=item.summary, reason=error.detail)]
         else:
             return []
-        return [refusal for item in batch for refusal in await self._put(owner, collection, [item])]
+        half = len(batch) // 2
+        return [
+            *await self._put(owner, collection, batch[:half]),
+            *await self._put(owner, collection, batch[half:]),
+        ]
 
 
 def _read(data: bytes) -> Stream:

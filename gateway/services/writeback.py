@@ -41,8 +41,9 @@ from gateway.services.claim import ACCEPTED, REMOVE
 from gateway.services.freebusy import FreeBusyService
 from gateway.services.last_look import LastLook, Unreadable, open_secret
 from gateway.services.notices import Notices, meeting_for_owner
-from gateway.services.objects import discard, prepare
+from gateway.services.objects import discard
 from gateway.services.outbox import GiveUp, Leased
+from gateway.services.prepared import prepare
 
 HOLD_SECONDS = 10 * MINUTE
 """How old a held booking may be that another process finishes; its visitor has left by then."""

@@ -161,6 +161,18 @@ class Objects(Repository):
             )
         return [ids[name] for name in names]
 
+    async def meeting(
+        self, collection_id: int, names: Sequence[str], uids: Sequence[str]
+    ) -> Sequence[tuple[str, str]]:
+        found: set[tuple[str, str]] = set()
+        for column, values in ((TABLE.name, names), (TABLE.uid, uids)):
+            for start in range(0, len(values), BATCH):
+                statement = select(TABLE.name, TABLE.uid).where(
+                    TABLE.collection_id == collection_id, column.in_(values[start : start + BATCH])
+                )
+                found |= {(row.name, row.uid) for row in await self._all(statement)}
+        return sorted(found)
+
     async def _existing(self, record: ObjectRecord) -> Row[Any] | None:
         rows = await self._all(
             select(TABLE.id, TABLE.name, TABLE.created_at).where(

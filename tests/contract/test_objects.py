@@ -11,7 +11,8 @@ from gateway.model.collection import BusyRules, Collection, Provider
 from gateway.model.timerange import DAY, HOUR, TimeRange
 from gateway.services.freebusy import FreeBusyService
 from gateway.services.index import IndexService
-from gateway.services.objects import ObjectService, etag_of
+from gateway.services.objects import ObjectService
+from gateway.services.prepared import etag_of
 from tests.builders import NOON, a_collection, an_event
 
 FIRST = 1796115600
@@ -309,6 +310,32 @@ async def test_an_import_is_stored_whole_or_not_at_all(objects, owner, calendar)
     await objects.put_many(owner, calendar, items)
 
     assert len(await objects.list(calendar)) == 3
+
+
+async def test_many_at_once_are_as_one_by_one(objects, freebusy, owner, calendar, store):
+    """New ones, replacing ones, one name twice: what is there and busy is as by single PUTs."""
+    other = await objects.create_collection(owner, name="work")
+    series = "FREQ=WEEKLY;COUNT=3"
+    first = [("0.ics", an_event("0", end="20261201T100000Z"))]
+    items = [
+        ("0.ics", an_event("0", end="20261201T093000Z")),
+        ("1.ics", an_event("1", start="20261202T090000Z", end="20261202T100000Z", rrule=series)),
+        ("2.ics", an_event("2", start="20261203T090000Z", end="20261203T100000Z")),
+        ("2.ics", an_event("2", start="20261204T090000Z", end="20261204T100000Z")),
+    ]
+    await objects.put_many(owner, calendar, first)
+    await objects.put_many(owner, calendar, items)
+    for name, data in [*first, *items]:
+        await objects.put(owner, other, name, data)
+    window = TimeRange(FIRST - DAY, FIRST + 30 * DAY)
+    apart = await freebusy.busy_by_collection([calendar, other], window)
+
+    def told(records):
+        return [(one.name, one.uid, one.etag) for one in records]
+
+    assert told(await objects.list(calendar)) == told(await objects.list(other))
+    assert apart[calendar.id] == apart[other.id]
+    assert len(apart[calendar.id]) == 5
 
 
 async def test_deselected_calendars_do_not_decide(objects, freebusy, owner, calendar):
