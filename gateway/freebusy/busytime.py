@@ -91,7 +91,7 @@ def busy_of(
     periods = stored_periods(times)
     found = window.start
     try:
-        for one in times.occurrences(window, wanted=_blocks):
+        for one in times.occurrences(window, wanted=_blocks, joined=True):
             found = one.start
             periods.append(BusyPeriod(one.start, one.end, type_of(one.component)))
     except Refused:

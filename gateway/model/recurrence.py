@@ -83,9 +83,12 @@ class ObjectTimes:
         return any(item.exceeds(limit) for item in self._series)
 
     def occurrences(
-        self, window: TimeRange, *, wanted: Wanted | None = None
+        self, window: TimeRange, *, wanted: Wanted | None = None, joined: bool = False
     ) -> Iterator[Occurrence]:
         """Yield the occurrences that overlap the window (RFC 4791 section 9.9), by start.
+
+        `joined`, for who asks only when the object is busy, tells those of a dense series that
+        overlap or touch as one.
 
         They are found one by one, so asking for the first of an endless window is cheap. More
         than the step limit is refused (max-instances); all that came before is complete.
@@ -97,7 +100,10 @@ class ObjectTimes:
             if single.overlap.holds(single.occurrence.start, single.occurrence.end, window)
             and (wanted is None or wanted(single.occurrence.component, True))
         )
-        streams = [series.occurrences(window, budget, wanted) for series in self._series]
+        streams = []
+        for series in self._series:
+            runs = series.runs(window, budget) if joined and self.dense else None
+            streams.append(series.occurrences(window, budget, wanted) if runs is None else runs)
         return heapq.merge(singles, *streams, key=lambda found: found.start)
 
     def _bounds(self) -> tuple[Instant, Instant | None]:

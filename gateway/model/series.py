@@ -5,7 +5,7 @@ them: the master's from its start on, each THISANDFUTURE override's from its REC
 """
 
 import heapq
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -15,6 +15,7 @@ from gateway.model.local_time import Duration, WallTime
 from gateway.model.moment import Moment, Period
 from gateway.model.occurrence import Occurrence, Overlap
 from gateway.model.rrule_times import Budget, RuleTimes
+from gateway.model.runs import runs
 from gateway.model.timerange import DAY, HOUR, MAX_INSTANT, Instant, TimeRange
 from gateway.model.zone import Zone
 
@@ -135,8 +136,35 @@ class Series:
         ]
         return iter(streams[0]) if len(streams) == 1 else heapq.merge(*streams, key=_start)
 
+    def runs(self, window: TimeRange, budget: Budget) -> Iterator[Occurrence] | None:
+        """Yield the instances, those that overlap or touch as one; None where that needs all."""
+        (segment, *more), zone = self.segments, self.start.zone
+        days, length = segment.length
+        same = not more and not segment.all_day and zone.is_fixed and not self._moves(segment)
+        if not same or days or length <= 0 or self._removed_days or self._has_periods:
+            return None
+
+        def starts(low: Instant, high: Instant) -> Iterator[Instant]:
+            budget.spend()
+            at = bisect_left(self._date_keys, low), bisect_right(self._date_keys, high)
+            streams: list[Iterable[Instant]] = [self._date_keys[slice(*at)]]
+            for rule in self._rules:
+                last = high if rule.until is None else min(high, rule.until)
+                walls = rule.times.starts(zone.wall_of(low), zone.wall_of(last), budget)
+                streams.append(map(zone.instant_of, walls))
+            return (one for one in heapq.merge(*streams) if one not in self._removed)
+
+        return (
+            Occurrence(start, end, segment.component, start, all_day=False)
+            for start, end in runs(starts, length, window)
+        )
+
+    @property
+    def _has_periods(self) -> bool:
+        return any(base.end is not None for base in self._dates)
+
     def _has_length(self, segment: Segment) -> bool:
-        return segment.length != (0, 0) or any(base.end is not None for base in self._dates)
+        return segment.length != (0, 0) or self._has_periods
 
     def _segment(
         self, segment: Segment, end_key: int | None, window: TimeRange, budget: Budget

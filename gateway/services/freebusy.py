@@ -248,7 +248,7 @@ def _compute_all(
             continue
         try:
             times = known[task.key] or times_of(task.record.data, zone_of(task.collection))
-            occurrences = times.occurrences(window)
+            occurrences = times.occurrences(window, joined=True)
             found = blocking_periods(occurrences, task.collection.rules, address=task.address)
             found += stored_periods(times)
         except CalgateError:
