@@ -1,4 +1,4 @@
-"""A headless Chromium, the system's, for each test that asks for one."""
+"""A headless Chromium, the system's: one for all tests, a fresh context for each of them."""
 
 import os
 import shutil
@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from importlib.resources import files
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
 WIDTH = 320
@@ -25,9 +26,9 @@ def chromium() -> str:
     pytest.skip(sentence)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """Run a browser."""
+    """Run a browser; it belongs to one loop, and so do the tests and fixtures that use it."""
     path = chromium()
     async with async_playwright() as playwright:
         running = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from gateway.model.booking import BookingState
@@ -15,7 +16,7 @@ from gateway.model.principal import Owner
 from tests.browser.conftest import WIDTH, another_day, overflow, violations
 from tests.owner_desk import OwnerDesk, owner_desk
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 TITLE = "Introduction"
 ADDRESS = "/meetings/jane"
 BUDGET = 30 * 1024
@@ -31,7 +32,7 @@ QUESTIONS = (
 )
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def desk(data_dir: Path) -> AsyncIterator[OwnerDesk]:
     """Serve a gateway with Jane, her calendar and her page."""
     async with owner_desk(data_dir) as opened:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from gateway.config import Microsoft, Providers
@@ -16,7 +17,7 @@ from tests.browser.conftest import WIDTH, another_day, overflow, violations
 from tests.connecting import registration
 from tests.owner_desk import PASSWORD, OwnerDesk, owner_desk
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 GMAIL, OFFICE = "jane@gmail.example", "jane@office.example"
 
 
@@ -40,7 +41,7 @@ class Registered:
         ]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def registered(data_dir: Path) -> AsyncIterator[Registered]:
     """Run the gateway, both providers, and an owner with a page and no calendar."""
     async with GoogleServer() as google, MicrosoftServer() as microsoft:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from gateway.model.booking import BookingState
@@ -17,7 +18,7 @@ from gateway.services.meetings import MeetingWish
 from tests.browser.conftest import WIDTH, overflow, violations
 from tests.owner_desk import PASSWORD, OwnerDesk, owner_desk
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 JANE = "jane@example.org"
 TAB = "/settings/calendar"
 PAGES = (
@@ -42,7 +43,7 @@ PAGES = (
 )
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def desk(data_dir: Path) -> AsyncIterator[OwnerDesk]:
     """Serve a gateway with Jane as its owner."""
     async with owner_desk(data_dir) as opened:
