@@ -1,6 +1,7 @@
 """Fixtures shared by all: a clock that is set by hand, stores on both engines, builders."""
 
 import asyncio
+import gc
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -72,6 +73,12 @@ class FakeClock:
     def advance(self, seconds: int) -> None:
         """Move it on."""
         self._now += seconds
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was imported and collected out of every later search for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.dav.app import REPORTS
 from gateway.dav.listings import ListingKey, Listings, key_of
+from gateway.dav.properties.webdav import REPORTS as ADVERTISED
 from gateway.dav.tree import calendar_resource
 from gateway.dav.wire.requests import PropRequest
 from tests.builders import a_collection, an_owner
@@ -60,3 +62,10 @@ def test_the_longest_unused_goes() -> None:
     listings.keep(keys[3], "3" * 11, 11)
 
     assert [listings.get(key) is not None for key in keys] == [True, False, True, False]
+
+
+def test_advertised_reports_are_answered() -> None:
+    """Every report that a resource claims to support is one the server has."""
+    claimed = {name for names in ADVERTISED.values() for name in names}
+
+    assert claimed == set(REPORTS)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from gateway.dav.app import REPORTS
-from gateway.dav.properties.webdav import REPORTS as ADVERTISED
 from tests.builders import an_object
 from tests.dav_desk import DavClient, dav_client
 from tests.owner_desk import OwnerDesk
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.mark.parametrize("method", ["GET", "PROPFIND", "OPTIONS", "REPORT"])
@@ -88,10 +88,3 @@ async def test_strangers_see_nothing(dav: DavClient, desk: OwnerDesk, path: str)
 
     assert (theirs.status, theirs.data) == (nobody.status, nobody.data)
     assert theirs.status == (404 if "{" in path else 207)
-
-
-def test_advertised_reports_are_answered() -> None:
-    """Every report that a resource claims to support is one the server has."""
-    claimed = {name for names in ADVERTISED.values() for name in names}
-
-    assert claimed == set(REPORTS)

@@ -6,17 +6,20 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import pytest_asyncio
 
 from gateway.dav.app import METHODS
 from tests.builders import an_event
 from tests.dav_desk import DECLARED, DavClient, dav_client
 from tests.owner_desk import OwnerDesk, owner_desk
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 DOCTYPE = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]>'
 WITH_BODIES = ["PROPFIND", "PROPPATCH", "REPORT", "MKCALENDAR", "MKCOL", "ACL"]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def work(dav: DavClient) -> str:
     """Make a calendar with one event; give its path."""
     path = await dav.mkcalendar("work")

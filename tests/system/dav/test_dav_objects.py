@@ -4,14 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from gateway.model.collection import Provider
 from tests.builders import a_collection, an_event, an_object
 from tests.dav_desk import DavClient
 from tests.owner_desk import OwnerDesk
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def work(dav: DavClient) -> str:
     """Make a calendar; give its path."""
     return await dav.mkcalendar("work")

@@ -4,11 +4,14 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import pytest_asyncio
 
 from gateway.model.principal import Owner
 from tests.builders import an_event
 from tests.dav_desk import NAMESPACES, Answer, DavClient, dav_client
 from tests.owner_desk import OwnerDesk
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TOMORROW = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
@@ -18,7 +21,7 @@ def at(hour: float, days: int = 0) -> str:
     return f"{TOMORROW + timedelta(days=days, hours=hour):%Y%m%dT%H%M%SZ}"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def bob(desk: OwnerDesk) -> AsyncIterator[DavClient]:
     """Make Bob with a calendar "work"; give his client."""
     owner: Owner = await desk.owner("bob@example.org", name="Bob")

@@ -6,6 +6,8 @@ from tests.builders import an_event
 from tests.dav_desk import NAMESPACES, Answer, DavClient
 from tests.owner_desk import OwnerDesk
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 PRINCIPALS = "/dav/principals/"
 ADDRESSES = "C:calendar-user-address-set"
 

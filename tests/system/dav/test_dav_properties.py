@@ -4,11 +4,14 @@ import asyncio
 from urllib.parse import quote
 
 import pytest
+import pytest_asyncio
 
 from gateway.model.collection import Provider
 from tests.builders import a_collection, an_event, an_object
 from tests.dav_desk import DECLARED, DavClient
 from tests.owner_desk import OwnerDesk
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ZONE = """BEGIN:VCALENDAR
 VERSION:2.0
@@ -30,7 +33,7 @@ def setting(inner: str) -> str:
     return f"<D:set><D:prop>{inner}</D:prop></D:set>"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def work(dav: DavClient) -> str:
     """Make a calendar; give its path."""
     return await dav.mkcalendar("work", "<D:displayname>Work</D:displayname>")

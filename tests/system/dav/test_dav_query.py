@@ -3,15 +3,18 @@
 import asyncio
 
 import pytest
+import pytest_asyncio
 
 from tests.builders import an_event
 from tests.dav_desk import Answer, DavClient, dav_client
 from tests.owner_desk import OwnerDesk
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 WEEK = '<C:time-range start="20261130T000000Z" end="20261207T000000Z"/>'
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def work(dav: DavClient) -> str:
     """Make a calendar with a few objects; give its path."""
     path = await dav.mkcalendar("work", COMPONENTS)

@@ -1,13 +1,16 @@
 """sync-collection over HTTP (RFC 6578)."""
 
 import pytest
+import pytest_asyncio
 
 from tests.builders import an_event
 from tests.dav_desk import NAMESPACES, Answer, DavClient, dav_client
 from tests.owner_desk import OwnerDesk
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def work(dav: DavClient) -> str:
     """Make a calendar with three objects; give its path."""
     path = await dav.mkcalendar("work")
