@@ -11,7 +11,7 @@ demo: $(VENV)/.run ## a gateway with embedded data; Ctrl-C stops it
 	@exec $(BIN)/calgate demo --port $(PORT)
 
 test: $(VENV)/.test check ## linters, types, import contracts and the whole suite
-	@$(BIN)/python -m pytest -n auto --dist worksteal
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(VENV)/.test
 	@$(BIN)/ruff check .

@@ -9,9 +9,14 @@ import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from click.testing import CliRunner
+
+from gateway.cli import main
 
 START_SECONDS = 90
 
@@ -64,17 +69,13 @@ class Served:
         return self._run(["--config", str(self.config), *words], stdin)
 
     def _run(self, words: list[str], stdin: str | None) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "gateway", *words],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
+        # In a thread, since a command has a loop of its own; a process would start for seconds.
+        with ThreadPoolExecutor(1) as thread:
+            done = thread.submit(CliRunner().invoke, main, words, input=stdin).result()
+        if done.exit_code:
             raise RuntimeError(
-                f"calgate {' '.join(words)} ended with {done.returncode}: {done.stderr[-2000:]}"
-            )
+                f"calgate {' '.join(words)} ended with {done.exit_code}: {done.output[-2000:]}"
+            ) from done.exception
         return done.stdout.strip()
 
     def owner(self, email: str, password: str = "correct horse battery", **options: str) -> str:
