@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from aiohttp import ClientSession, web
 from jsonschema import Draft202012Validator, FormatChecker
@@ -66,6 +67,23 @@ class Answer:
 
 Seen = tuple[str, int, str]
 """Operation, status, and the problem's code or nothing."""
+
+
+class Judge(NamedTuple):
+    """A schema, kept so that no other gets its identity, and what judges by it."""
+
+    schema: dict[str, Any]
+    validator: Draft202012Validator
+
+
+VALIDATORS: dict[int, Judge] = {}
+"""By the identity of the schema: making one costs more than most of what it judges."""
+
+
+@cache
+def described(text: str) -> dict[str, Any]:
+    """Return the document of a text, the same one each time."""
+    return json.loads(text)
 
 
 @dataclass
@@ -132,11 +150,12 @@ class Description:
 
     def validate(self, schema: dict[str, Any], body: Any, where: str) -> None:
         """Fail unless the body has the schema."""
-        whole = {**schema, "components": self.document["components"]}
-        wrong = [
-            error.message
-            for error in Draft202012Validator(whole, format_checker=FORMATS).iter_errors(body)
-        ]
+        if id(schema) not in VALIDATORS:
+            whole = {**schema, "components": self.document["components"]}
+            VALIDATORS[id(schema)] = Judge(
+                schema, Draft202012Validator(whole, format_checker=FORMATS)
+            )
+        wrong = [error.message for error in VALIDATORS[id(schema)].validator.iter_errors(body)]
         assert not wrong, f"{wrong}: {where}"
 
 
@@ -241,7 +260,7 @@ async def served(desk: Desk, edge: EdgeSettings, server: IcsServer) -> AsyncIter
     try:
         async with ClientSession(f"http://127.0.0.1:{serving.port}") as client:
             async with client.get("/api/openapi.json") as answer:
-                description = Description(await answer.json())
+                description = Description(described(await answer.text()))
             _, token = await services.owners.add_credential(
                 desk.owner.id, CredentialKind.API_TOKEN, "test"
             )
