@@ -1,8 +1,9 @@
-"""A headless Chromium, the system's: one for all tests, a fresh context for each of them."""
+"""A headless Chromium, the system's: one for all tests that run on the session's loop."""
 
 import os
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.resources import files
 
 import pytest
@@ -26,14 +27,37 @@ def chromium() -> str:
     pytest.skip(sentence)
 
 
+@pytest.fixture
+def browser(request: pytest.FixtureRequest) -> Browser:
+    """Give a browser: a test marked `asyncio(loop_scope="session")` shares one, which is cheap."""
+    marker = request.node.get_closest_marker("asyncio")
+    shared = marker is not None and marker.kwargs.get("loop_scope") == "session"
+    found: Browser = request.getfixturevalue("shared_browser" if shared else "own_browser")
+    return found
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    """Run a browser; it belongs to one loop, and so do the tests and fixtures that use it."""
+async def shared_browser() -> AsyncIterator[Browser]:
+    """Run a browser until the session ends; it belongs to one loop."""
+    async with running() as browser:
+        yield browser
+
+
+@pytest.fixture
+async def own_browser() -> AsyncIterator[Browser]:
+    """Run a browser for one test."""
+    async with running() as browser:
+        yield browser
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Browser]:
+    """Run a browser."""
     path = chromium()
     async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield running
-        await running.close()
+        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        await browser.close()
 
 
 async def violations(page: Page) -> list[str]:
