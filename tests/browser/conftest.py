@@ -12,6 +12,8 @@ from playwright.async_api import Browser, Page, async_playwright
 
 WIDTH = 320
 """The narrowest screen that everything must fit (WCAG 2.2, 1.4.10)."""
+COLOURS = ["color-contrast", "link-in-text-block"]
+"""The rules that a colour scheme can break: the two see the same document."""
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -60,12 +62,18 @@ async def running() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-async def violations(page: Page) -> list[str]:
-    """Return what axe finds against WCAG 2.2 A and AA on a page."""
+async def violations(page: Page, *, colours_only: bool = False) -> list[str]:
+    """Return what axe finds against WCAG 2.2 A and AA on a page.
+
+    `colours_only` is for a page that was judged by all rules in its other colours.
+    """
     # Run inside the tools' own world: the page's policy lets no foreign script in.
     script = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
     await page.evaluate(script)
-    result = await page.evaluate("rules => axe.run({runOnly: {type: 'tag', values: rules}})", RULES)
+    wanted = {"type": "tag", "values": RULES}
+    if colours_only:
+        wanted = {"type": "rule", "values": COLOURS}
+    result = await page.evaluate("wanted => axe.run({runOnly: wanted})", wanted)
     return [
         f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
         for one in result["violations"]
