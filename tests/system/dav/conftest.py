@@ -13,6 +13,7 @@ from sqlalchemy import String, cast, delete, update
 
 from gateway.model.principal import Owner
 from gateway.storage import schema
+from gateway.storage.schema_notices import counter
 from tests.dav_desk import DavClient, dav_client
 from tests.owner_desk import OwnerDesk, owner_desk
 
@@ -37,7 +38,7 @@ async def desk(opened: OwnerDesk) -> AsyncIterator[OwnerDesk]:
     async with opened.services.store.connect() as connection:
         aside = cast(owner.id, String) + "@gone.example"
         await connection.execute(update(schema.owner).values(email=aside))
-        await connection.execute(delete(schema.counter))
+        await connection.execute(delete(counter))
 
 
 @pytest_asyncio.fixture(loop_scope="session")
