@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientError, ClientSession, ClientTimeout
+from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 
 from gateway.bootstrap import open_gateway
 from gateway.config import load
@@ -145,7 +145,10 @@ async def _joined(
     """Put the wire between two gateways that run, and Ann's calendars into the upper one."""
     async with (
         FaultyProxy(upper.url) as proxy,
-        ClientSession(timeout=ClientTimeout(total=60)) as session,
+        ClientSession(
+            connector=TCPConnector(force_close=True),  # none outlives a death
+            timeout=ClientTimeout(total=60),
+        ) as session,
     ):
         ann = Program(url=upper.url, email=ANN, password=password, session=session)
         for name, title in (("work", "Work"), ("private", "Private")):
