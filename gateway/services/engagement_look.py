@@ -14,6 +14,7 @@ from itertools import chain
 from gateway.errors import CalgateError
 from gateway.model.address import address_key
 from gateway.model.booking import Booking
+from gateway.model.booking_mark import transaction_of
 from gateway.model.collection import Collection, ObjectRecord
 from gateway.model.engagement import (
     Changes,
@@ -38,6 +39,7 @@ BATCH = 200
 ROUNDS = 50
 _FOLD = re.compile(rb"\r?\n[ \t]")
 _ADDRESS = re.compile(rb"mailto:([^\s;:,\"<>]{3,254})", re.IGNORECASE)
+_MADE_OF_UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 _MARK = re.compile(rb"^X-CALGATE-BOOKING:(\S+)", re.MULTILINE)
 
 
@@ -47,7 +49,7 @@ class _Scanned:
 
     record: ObjectRecord
     addresses: frozenset[str]
-    booking_uid: str
+    mark: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,11 +145,19 @@ async def _read(
         records = await tx.objects.get_many(collection.id, names[first : first + BATCH])
         uids += [one.uid for one in records]
         scanned = await asyncio.to_thread(_scan, records, frozenset(frame.contacts))
-        marked = [one.booking_uid for one in scanned if one.booking_uid]
-        booked = await tx.bookings.by_uids(collection.owner_id, marked)
-        bookings = {one.uid: one for one in booked}
+        bookings = await _bookings(tx, collection.owner_id, [one.mark for one in scanned])
         seen += await asyncio.to_thread(_tell, scanned, replace(frame, bookings=bookings))
     return seen, uids
+
+
+async def _bookings(tx: Transaction, owner_id: int, marks: Sequence[str]) -> Mapping[str, Booking]:
+    """Return the bookings that events say they are, by what they say: a UID, or made of one."""
+    wanted = {one for one in marks if one}
+    found = {one.uid: one for one in await tx.bookings.by_uids(owner_id, sorted(wanted))}
+    if any(map(_MADE_OF_UID.fullmatch, wanted - found.keys())):
+        every = await tx.bookings.of_owner(owner_id)
+        found |= {transaction_of(one.uid): one for one in every}
+    return found
 
 
 async def _store(tx: Transaction, made: Changes) -> None:
@@ -176,7 +186,7 @@ def _scanned(record: ObjectRecord, wanted: frozenset[str]) -> _Scanned:
     uid = mark.group(1).decode("utf-8", "replace") if mark else ""
     if not uid and record.uid.startswith("bk_"):
         uid = record.uid
-    return _Scanned(record=record, addresses=frozenset(named & wanted), booking_uid=uid)
+    return _Scanned(record=record, addresses=frozenset(named & wanted), mark=uid)
 
 
 def _tell(scanned: Sequence[_Scanned], frame: _Frame) -> list[Seen]:
@@ -184,7 +194,7 @@ def _tell(scanned: Sequence[_Scanned], frame: _Frame) -> list[Seen]:
 
 
 def _seen(one: _Scanned, frame: _Frame) -> Seen:
-    booking = frame.bookings.get(one.booking_uid)
+    booking = frame.bookings.get(one.mark)
     invited: frozenset[str] = frozenset()
     if booking is not None:
         invited = frozenset(map(address_key, (booking.email, *booking.guests)))

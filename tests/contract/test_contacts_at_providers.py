@@ -202,6 +202,7 @@ async def test_a_meeting_made_here_invites_once(there: There) -> None:
     assert len(there.live()) == 1
     assert COR in str(there.live()[0]["attendees"])
     assert there.mails == [("invitation", COR)]
+    assert [one.id for one in await there.record()] == [made.id]
 
     await there.desk.meetings.cancel(there.desk.owner, made.id)
     await there.desk.outbox.settle()
@@ -209,15 +210,15 @@ async def test_a_meeting_made_here_invites_once(there: There) -> None:
     assert there.live() == []
     assert there.mails == [("invitation", COR), ("cancellation", COR)]
     assert await there.desk.mails() == []
-    assert {one.state for one in await there.record()} == {EngagementState.CANCELLED}
+    assert await there.states() == [(TEN, EngagementState.CANCELLED)]
 
 
-async def test_the_event_written_there_is_no_second_engagement(
-    sqlite_store: SqlStore, clock: FakeClock
-) -> None:
-    """The event of a meeting made on the record comes back by sync as that same engagement."""
-    async with at_google(sqlite_store, clock) as there:
-        made = await there.make()
-        await there.tick()
+async def test_a_booking_of_a_contact_is_one_engagement(there: There) -> None:
+    """A contact who books has one engagement, though the event there names no attendee."""
+    opened = (await there.desk.starts())[0]
+    await there.desk.book(opened, email=COR)
+    await there.tick()
+    await there.tick()
 
-        assert [one.id for one in await there.record()] == [made.id]
+    assert await there.states() == [(opened, EngagementState.SCHEDULED)]
+    assert there.mails == []

@@ -22,6 +22,7 @@ from gateway.adapters.graph.fields import (
 from gateway.adapters.graph.people import alarms, answer_of, links, people
 from gateway.adapters.graph.plain_text import plain_text
 from gateway.adapters.graph.recurrence import instance_on, left_out, rule_of
+from gateway.model.booking_mark import mark
 from gateway.model.component import Component, serialize
 from gateway.model.content_line import Property, raw_property, text_property
 from gateway.model.itip import PRODID
@@ -216,6 +217,9 @@ def _kept(item: Item) -> Iterator[Property]:
     for category in categories[:20] if isinstance(categories, list) else []:
         if isinstance(category, str) and category:
             yield text_property("CATEGORIES", category[:200])
+    # A delta tells no extended properties, but the key under which its creator made an event.
+    if text_of(item, "transactionId"):
+        yield mark(text_of(item, "transactionId")[:200])
 
 
 def _stamp(item: Item, field: str) -> str:
