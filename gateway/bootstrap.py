@@ -44,6 +44,7 @@ from gateway.services.passwords import STRONG, Cost, Passwords
 from gateway.services.registry import EdgeSettings, Services
 from gateway.services.scheduling import SchedulingService
 from gateway.services.settings import SettingsService
+from gateway.services.sign_ins import SignIns
 from gateway.services.sync import SyncService
 from gateway.services.tokens import new_id
 from gateway.services.transfer import TransferService
@@ -149,7 +150,15 @@ class _Parts:
         notices = Notices(postbox, cipher, translate, public_url=config.public_url)
         known = consents(config, clock)
         grants = GrantService(store, clock, cipher, known, notices)
-        sources = Registry(shared(config, client, clock, grants.tokens))
+        sources = Registry(
+            shared(
+                config,
+                client,
+                clock,
+                tokens=grants.tokens,
+                sign_ins=SignIns(store, clock, cipher),
+            )
+        )
         ending = Ending(store, clock, cipher, sources, known)
         freebusy = FreeBusyService(store, clock)
         writeback = Writeback(

@@ -15,7 +15,7 @@ from gateway.adapters.reach import ServerReach, place_of
 from gateway.config import Config
 from gateway.mail import SmtpMailer
 from gateway.model.collection import Provider
-from gateway.ports import Clock, Consent, Mailer, Place, Reach
+from gateway.ports import Clock, Consent, Mailer, Place, Reach, SignIns
 
 INSIDE = frozenset({"local", "localhost", "internal", "lan", "home", "corp", "arpa", "test"})
 """Last labels of names that nobody outside can reach."""
@@ -47,7 +47,9 @@ def consents(config: Config, clock: Clock) -> dict[str, Consent]:
     return found
 
 
-def shared(config: Config, client: GuardedClient, clock: Clock, tokens: TokensOf) -> Shared:
+def shared(
+    config: Config, client: GuardedClient, clock: Clock, *, tokens: TokensOf, sign_ins: SignIns
+) -> Shared:
     """Return what adapters share."""
     google, microsoft = config.providers.google, config.providers.microsoft
     exchange = config.providers.exchange
@@ -55,6 +57,7 @@ def shared(config: Config, client: GuardedClient, clock: Clock, tokens: TokensOf
         client=client,
         clock=clock,
         tokens=tokens,
+        sign_ins=sign_ins,
         google=Endpoint(url=google.api_url, ca_file=google.ca_file),
         microsoft=Endpoint(url=microsoft.graph_url, ca_file=microsoft.ca_file),
         exchange=Endpoint(url=exchange.autodiscover_url, ca_file=exchange.ca_file),

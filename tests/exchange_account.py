@@ -9,14 +9,14 @@ from xml.etree import ElementTree as ET
 from gateway.adapters._addresses import GuardOptions
 from gateway.adapters._http import GuardedClient
 from gateway.adapters._shared import Endpoint, Shared
-from gateway.adapters._strikes import Strikes
 from gateway.adapters.registry import Registry
 from gateway.model.objects import read_one
-from gateway.ports import Adapter
+from gateway.ports import Adapter, SignIns
 from gateway.sandbox.exchange import ExchangeServer, Mailbox, Trouble
 from gateway.sandbox.exchange.soap import T
 from tests.builders import a_connection
 from tests.conftest import FakeClock
+from tests.counting import sign_ins_of
 
 ADDRESS, PASSWORD = "jane@corp.example", "correct horse battery"
 
@@ -31,9 +31,12 @@ class ExchangeSource:
     ids: dict[str, str] = field(default_factory=dict)
     opened: list[Adapter] = field(default_factory=list)
     given: dict[str, str] = field(default_factory=dict)
-    strikes: Strikes = field(default_factory=Strikes)
     clock: FakeClock = field(default_factory=FakeClock)
     ca_file: str = ""
+    sign_ins: SignIns = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sign_ins = sign_ins_of(self.clock)
 
     async def put(self, uid: str, data: bytes) -> None:
         """Add or replace an event."""
@@ -70,7 +73,7 @@ class ExchangeSource:
         shared = Shared(
             client=self.client,
             clock=self.clock,
-            strikes=self.strikes,
+            sign_ins=self.sign_ins,
             exchange=Endpoint(url="", ca_file=self.ca_file),
         )
         self.opened.append(Registry(shared).open(a_connection(1, provider="exchange"), secret))

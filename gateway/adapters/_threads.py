@@ -47,6 +47,10 @@ class Call:
             with self._lock:
                 self._waiting.discard(future)
 
+    def see_through(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a short coroutine to its end, even where nobody waits for this call any more."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
     def end(self) -> None:
         """Let what the thread waits for fail, now and from now on."""
         with self._lock:

@@ -107,6 +107,27 @@ class TokenSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignInTry:
+    """A password that is about to be sent; `key` tells neither account nor password."""
+
+    key: str
+    reserved_at: Instant | None = None
+
+
+class SignIns(Protocol):
+    """Keeps a wrong password from being tried again and again, over restarts and for all nodes.
+
+    `begin` raises SignInNeeded or Unavailable while nothing may be sent; every try is ended with
+    one of the others. `entered` says that somebody has just typed the password.
+    """
+
+    async def begin(self, account: str, password: str, *, entered: bool) -> SignInTry: ...
+    def given_up(self, one: SignInTry) -> None: ...
+    async def accepted(self, one: SignInTry) -> None: ...
+    async def refused(self, one: SignInTry, *, for_good: bool) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """A push channel that a source keeps for one calendar until `expires_at`.
 

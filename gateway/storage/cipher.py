@@ -8,6 +8,7 @@ a sentence, never replaced.
 import base64
 import binascii
 import hashlib
+import hmac
 import os
 import stat
 from collections.abc import Sequence
@@ -93,6 +94,11 @@ class KeyRing:
             )
         except InvalidTag:
             raise errors.BadKey("A stored secret was changed, or belongs elsewhere.") from None
+
+    def digest(self, plain: bytes) -> str:
+        """Return a name for a secret under the first key."""
+        key = hmac.digest(self._keys[self._first], b"calgate digest", "sha256")
+        return hmac.digest(key, plain, "sha256").hex()
 
     def sealed_with_first(self, sealed: bytes) -> bool:
         """Tell whether the newest key sealed these bytes."""

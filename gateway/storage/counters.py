@@ -15,7 +15,7 @@ class Counters(Repository):
     async def hit(self, key: str, now: Instant, *, window: int, limit: int) -> int:
         if limit <= 0:
             return 0
-        await self.dialect.lock(self.writing, f"counter:{key}")
+        await self.hold(key)
         wait = await self.wait(key, now, window=window, limit=limit)
         if wait == 0:
             await self._run(insert(schema_notices.counter).values(key=key, at=now))
@@ -36,9 +36,18 @@ class Counters(Repository):
         assert leaving is not None
         return max(1, int(leaving.at) + window - now)
 
+    async def hold(self, key: str) -> None:
+        await self.dialect.lock(self.writing, f"counter:{key}")
+
+    async def take_back(self, key: str, at: Instant) -> None:
+        one = select(func.min(TABLE.id)).where(TABLE.key == key, TABLE.at == at)
+        await self._run(delete(schema_notices.counter).where(TABLE.id == one.scalar_subquery()))
+
     async def clear(self, key: str) -> None:
         await self._run(delete(schema_notices.counter).where(TABLE.key == key))
 
     async def purge(self, before: Instant) -> int:
-        result = await self._run(delete(schema_notices.counter).where(TABLE.at < before))
+        result = await self._run(
+            delete(schema_notices.counter).where(TABLE.at < before, TABLE.key.not_like("kept:%"))
+        )
         return int(result.rowcount)

@@ -13,7 +13,6 @@ import pytest
 from gateway.adapters._addresses import GuardOptions
 from gateway.adapters._http import GuardedClient
 from gateway.adapters._shared import Endpoint, Shared
-from gateway.adapters._strikes import Strikes
 from gateway.adapters.exchange.adapter import ExchangeAdapter, build
 from gateway.adapters.exchange.autodiscover import _candidates
 from gateway.errors import AccessLost, SignInNeeded, Unavailable, UpstreamError
@@ -25,6 +24,7 @@ from gateway.sandbox.exchange.soap import T
 from tests.builders import a_connection, an_event
 from tests.conftest import FakeClock
 from tests.contract.test_adapters import NOON, read, read_pages
+from tests.counting import sign_ins_of
 from tests.exchange_account import (
     ADDRESS,
     PASSWORD,
@@ -318,6 +318,7 @@ async def test_a_lone_refusal_is_forgotten(source: ExchangeSource) -> None:
     with pytest.raises(Unavailable, match="five minutes"):
         await read_one_page(source.open(**kept), calendar)
     source.rename(password=PASSWORD)
+    source.clock.advance(5 * MINUTE)
     await read_one_page(source.open(**kept), calendar)
     source.rename(password="changed")
 
@@ -478,8 +479,9 @@ def an_adapter(options: GuardOptions, fixed: str = "", **given: str) -> Exchange
     """Return an adapter under an administrator's options."""
     client = GuardedClient(options, max_seconds=2)
     secret = json.dumps({"address": ADDRESS, "password": PASSWORD} | given).encode()
+    clock = FakeClock()
     shared = Shared(
-        client=client, clock=FakeClock(), strikes=Strikes(), exchange=Endpoint(url=fixed)
+        client=client, clock=clock, sign_ins=sign_ins_of(clock), exchange=Endpoint(url=fixed)
     )
     return build(a_connection(1, provider="exchange"), secret, shared)
 

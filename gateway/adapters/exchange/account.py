@@ -14,7 +14,6 @@ from exchangelib.errors import UnauthorizedError
 
 from gateway.adapters._http import GuardedClient, read_url, retry_after
 from gateway.adapters._requests import guarded_session
-from gateway.adapters._strikes import APART, Strikes
 from gateway.adapters._threads import CURRENT
 from gateway.adapters.exchange.errors import SENT_ON, explained
 from gateway.adapters.exchange.wire import (
@@ -28,8 +27,8 @@ from gateway.adapters.exchange.wire import (
     Operation,
 )
 from gateway.errors import AccessLost, SignInNeeded, Unavailable, UpstreamError
-from gateway.model.timerange import HOUR
-from gateway.ports import Clock
+from gateway.model.timerange import HOUR, MINUTE
+from gateway.ports import Clock, SignIns, SignInTry
 
 PATH = "/EWS/Exchange.asmx"
 VERSIONS = {
@@ -54,6 +53,7 @@ PROBE = (
     f"<m:GetFolder {SPACES}/></s:Body></s:Envelope>"
 )
 TRIED_ONCE = "The server refused the sign-in once; it is tried again in five minutes."
+AGAIN_AFTER = 5 * MINUTE
 
 
 class ExchangeOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,14 +72,16 @@ class Account:
     """Speaks to one mailbox; `entered` says that somebody has just typed the password."""
 
     def __init__(
-        self, options: ExchangeOptions, client: GuardedClient, clock: Clock, strikes: Strikes
+        self, options: ExchangeOptions, client: GuardedClient, clock: Clock, sign_ins: SignIns
     ) -> None:
         self.options = options
         self.transport = ExchangeTransport(client)
         self.entered = False
-        self._client, self._clock, self._strikes = client, clock, strikes
+        self._client, self._clock, self._sign_ins = client, clock, sign_ins
         self._protocol: GuardedProtocol | None = None
         self._failure: UpstreamError | None = None
+        self._trying: SignInTry | None = None
+        self._signed_in: SignInTry | None = None
         self.offered: tuple[str, ...] = ()
 
     @property
@@ -92,14 +94,19 @@ class Account:
         if self._failure is not None:
             raise self._failure
         protocol = self._opened()
+        if self._signed_in is None:
+            self.begin()
         try:
             rows = Operation.called(operation)(protocol=protocol).ask(content, **attributes)
         except UnauthorizedError as error:
-            self._failure = self._refused("locked out" in str(error))
+            self._failure = self._refused(for_good="locked out" in str(error))
             raise self._failure from None
         except Exception as error:
             raise self._explained(error) from error
-        self._strikes.accepted(self.host, self.options.username, self.options.password)
+        else:
+            self.accepted()
+        finally:
+            self.given_up()
         if protocol.build < MINIMUM:
             self._failure = too_old(protocol.build)
             raise self._failure
@@ -122,7 +129,7 @@ class Account:
         """Sign in under another user name, anew."""
         self.close()
         self.hang_up()
-        self._protocol = self._failure = None
+        self._protocol = self._failure = self._signed_in = None
         self.options = msgspec.structs.replace(self.options, username=username)
 
     def hang_up(self) -> None:
@@ -155,24 +162,38 @@ class Account:
             raise SignInNeeded(f"The server takes no user name and password ({self._offer()}).")
         self.options = msgspec.structs.replace(self.options, auth=auth)
 
-    def check_at(self, host: str) -> None:
-        """Raise SignInNeeded where this password was refused too often at a host."""
+    def begin(self) -> None:
+        """Say that the password will be sent; raise where it was refused too often."""
         options = self.options
-        self._strikes.check(
-            host, options.username, options.password, self._clock.now(), entered=self.entered
+        self._trying = CURRENT.get().wait_for(
+            self._sign_ins.begin(
+                account_of(options.address, options.username),
+                options.password,
+                entered=self.entered,
+            )
         )
 
-    def refused_at(self, host: str, told: str) -> SignInNeeded:
-        """Remember a refusal at another host than the service's; return what to say of it."""
-        options = self.options
-        self._strikes.refused(host, options.username, options.password, self._clock.now())
+    def accepted(self) -> None:
+        """Say that the password was right."""
+        if self._trying is not None:
+            CURRENT.get().wait_for(self._sign_ins.accepted(self._trying))
+            self._signed_in, self._trying = self._trying, None
+
+    def given_up(self) -> None:
+        """Say that a try under way met no answer."""
+        one, self._trying = self._trying, None
+        if one is not None:
+            self._sign_ins.given_up(one)
+
+    def refused(self, told: str) -> SignInNeeded:
+        """Remember a refusal by autodiscover; return what to say of it."""
         self.offered = offers(told)
+        self._count(for_good=False)
         return SignInNeeded(f"{REFUSED} ({self._offer()}). {APP_PASSWORD}", HOUR)
 
     def _opened(self) -> GuardedProtocol:
         if self._protocol is None:
             options = self.options
-            self.check_at(self.host)
             self._protocol = GuardedProtocol.made(
                 options.url,
                 options.auth,
@@ -183,14 +204,19 @@ class Account:
             )
         return self._protocol
 
-    def _refused(self, locked: bool) -> UpstreamError:  # noqa: FBT001 - said by its only caller
-        options, now = self.options, self._clock.now()
-        count = self._strikes.refused(self.host, options.username, options.password, now)
-        if locked:
-            self._strikes.refused(self.host, options.username, options.password, now)
+    def _count(self, *, for_good: bool) -> int:
+        # It counts although the one who asked may have given up waiting.
+        one = self._trying or self._signed_in
+        assert one is not None, "a refusal follows a try"
+        self._trying = self._signed_in = None
+        return CURRENT.get().see_through(self._sign_ins.refused(one, for_good=for_good))
+
+    def _refused(self, *, for_good: bool) -> UpstreamError:
+        count = self._count(for_good=for_good)
+        if for_good:
             return SignInNeeded("The account is locked at the server.", HOUR)
         if count == 1 and not self.entered:
-            return Unavailable(TRIED_ONCE, APART)
+            return Unavailable(TRIED_ONCE, AGAIN_AFTER)
         return SignInNeeded(f"{REFUSED} ({self._offer()}). {APP_PASSWORD}", HOUR)
 
     def _offer(self) -> str:
@@ -201,6 +227,15 @@ class Account:
         last = self.transport.last
         wait = retry_after(last.headers, self._clock.now()) if last is not None else None
         return explained(error, last, wait)
+
+
+def account_of(address: str, username: str) -> str:
+    r"""Return what a refused password counts for: the mailbox, and whom it was sent in as.
+
+    A UPN and its first part are one name to a directory; `DOMAIN\user` may be another person.
+    """
+    name = username if "\\" in username else (username or address).partition("@")[0]
+    return f"{address.lower()}\0{name.lower()}"
 
 
 def offers(told: str) -> tuple[str, ...]:

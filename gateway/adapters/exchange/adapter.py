@@ -77,7 +77,7 @@ class ExchangeAdapter:
         # A connection that nobody else uses: NTLM signs in connections, not requests.
         self._client = shared.client.apart(ca_file=shared.exchange.ca_file)
         self._shared = shared
-        self._account = Account(options, self._client, shared.clock, shared.strikes)
+        self._account = Account(options, self._client, shared.clock, shared.sign_ins)
         self._home = zone(options.time_zone) or UTC_ZONE
 
     async def calendars(self) -> Sequence[UpstreamCalendar]:

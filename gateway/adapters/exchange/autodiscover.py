@@ -39,7 +39,7 @@ def find_url(account: Account, client: GuardedClient, fixed: str) -> str:
     if not fixed and "." not in domain:
         raise Unavailable(NOT_FOUND)
     for candidate in [fixed] if fixed else list(_candidates(domain)):
-        found = _asked(account, client, candidate, address)
+        found = _asked(account, client, candidate)
         if found:
             return _trusted(found, domain, client, fixed=bool(fixed))
     raise Unavailable(NOT_FOUND)
@@ -62,30 +62,39 @@ def _srv(domain: str) -> str:
     return str(found[0].target).rstrip(".").lower() if found and found[0].port == 443 else ""  # noqa: PLR2004 - https
 
 
-def _asked(account: Account, client: GuardedClient, url: str, address: str) -> str:
+def _asked(account: Account, client: GuardedClient, url: str) -> str:
     """Ask one place; return what it says, or nothing where it says nothing."""
-    transport = GuardedTransport(client, follow=False)
-    session = guarded_session(transport)
+    session = guarded_session(GuardedTransport(client, follow=False))
     try:
         checked_url(url, client)
-        wanted = _post(session, url, address, None)
-        if wanted.status_code != HTTPStatus.UNAUTHORIZED:
-            return ""  # nobody asked for a password, so nobody gets one
-        account.check_at(urlsplit(url).netloc)
-        for _ in range(MAX_ROUNDS):
-            signed = _post(session, url, address, _sign_in(account, wanted))
-            if signed.status_code == HTTPStatus.UNAUTHORIZED:
-                told = wanted.headers.get("WWW-Authenticate", "")
-                raise account.refused_at(urlsplit(url).netloc, told)
-            if signed.status_code != HTTPStatus.OK:
-                return ""
-            found, address = _read(signed.content)
-            if found:
-                return found
-            if not address or address.rpartition("@")[2] not in url:
-                return ""
+        wanted = _post(session, url, account.options.address, None)
     except (Unavailable, requests.RequestException):
         return ""  # nothing there, or nothing that may be asked
+    if wanted.status_code != HTTPStatus.UNAUTHORIZED:
+        return ""  # nobody asked for a password, so nobody gets one
+    account.begin()
+    try:
+        return _told(account, session, url, wanted)
+    except (Unavailable, requests.RequestException):
+        return ""
+    finally:
+        account.given_up()
+
+
+def _told(account: Account, session: requests.Session, url: str, wanted: requests.Response) -> str:
+    address = account.options.address
+    for _ in range(MAX_ROUNDS):
+        signed = _post(session, url, address, _sign_in(account, wanted))
+        if signed.status_code == HTTPStatus.UNAUTHORIZED:
+            raise account.refused(wanted.headers.get("WWW-Authenticate", ""))
+        if signed.status_code != HTTPStatus.OK:
+            return ""
+        account.accepted()
+        found, address = _read(signed.content)
+        if found:
+            return found
+        if not address or address.rpartition("@")[2] not in url:
+            return ""
     return ""
 
 
