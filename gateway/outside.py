@@ -94,7 +94,8 @@ def reach(config: Config) -> Reach:
             microsoft.ca_file, microsoft.authority, microsoft.graph_url
         ),
     }
-    return ServerReach(guard_options(config), fixed)
+    trusted = {Provider.EXCHANGE.value: config.providers.exchange.ca_file}
+    return ServerReach(guard_options(config), fixed, trusted=trusted)
 
 
 def _places(ca_file: str, *urls: str) -> tuple[Place, ...]:

@@ -38,6 +38,8 @@ SENTENCES = (
     "gateway.services.owners",
     "gateway.services.pages",
     "gateway.services.settings",
+    "gateway.services.sign_ins",
+    "gateway.services.trust",
     "gateway.storage.contacts",
 )
 """Modules whose error sentences reach pages through the filter `said`."""

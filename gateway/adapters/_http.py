@@ -25,6 +25,7 @@ from gateway.adapters._addresses import (
     GuardedSockets,
     GuardOptions,
 )
+from gateway.adapters._certificates import told, trusting
 from gateway.adapters._threads import Threads
 from gateway.errors import Unavailable
 from gateway.model.timerange import MINUTE, Instant, to_instant
@@ -117,18 +118,19 @@ class GuardedClient:
         max_bytes: int = MAX_BYTES,
         max_seconds: float = MAX_SECONDS,
         ca_file: str = "",
+        ca: str = "",
         connections: int = 32,
     ) -> None:
         self.options = options
         self._resolver = resolver
         self._max_bytes = max_bytes
         self._max_seconds = max_seconds
-        self._ca_file = ca_file
+        self._ca_file, self._ca = ca_file, ca
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
         self.threads = Threads()
 
-    def apart(self, *, ca_file: str = "") -> "GuardedClient":
+    def apart(self, *, ca_file: str = "", ca: str = "") -> "GuardedClient":
         """Return a client under the same rules with one connection that nobody else uses.
 
         NTLM signs a connection in, not a request: two accounts must never share one.
@@ -139,6 +141,7 @@ class GuardedClient:
             max_bytes=self._max_bytes,
             max_seconds=self._max_seconds,
             ca_file=ca_file,
+            ca=ca,
             connections=1,
         )
         made.threads = self.threads
@@ -243,7 +246,7 @@ class GuardedClient:
                     use_dns_cache=False,
                     limit=self._connections,
                     limit_per_host=4,
-                    ssl=_trusting(self._ca_file),
+                    ssl=trusting(self._ca_file, self._ca) if self._ca_file or self._ca else True,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 response_class=_Response,
@@ -279,17 +282,6 @@ class _Request:
         return not self.hops or (status == SEE_OTHER and self.method != "GET")
 
 
-def _trusting(ca_file: str) -> ssl.SSLContext | bool:
-    if not ca_file:
-        return True
-    context = ssl.create_default_context()
-    try:
-        context.load_verify_locations(ca_file)
-    except OSError as error:
-        raise Unavailable("The file of certificates to trust cannot be read.") from error
-    return context
-
-
 def _with(headers: Mapping[str, str], auth: str | None) -> dict[str, str]:
     return {**headers, **({} if auth is None else {"Authorization": auth})}
 
@@ -306,13 +298,13 @@ def _explained(error: aiohttp.ClientError) -> Unavailable:
     reason = getattr(error, "os_error", None)
     if isinstance(reason, AddressRefusedError):
         return Blocked(FORBIDDEN_ADDRESS)
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return Unreachable("The server's certificate is not valid or its protection is too old.")
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return Unreachable(told(error.certificate_error, error.host))
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        return Unreachable(told(reason, error.host))
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ServerTimeoutError):
         if isinstance(reason, ssl.SSLError):
-            return Unreachable(
-                "The server's certificate is not valid or its protection is too old."
-            )
+            return Unreachable(told(reason, getattr(error, "host", "The server")))
         return Unreachable(UNREACHABLE)
     if isinstance(error, aiohttp.InvalidURL):
         return Blocked("This is not a web address.")

@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from gateway.adapters._addresses import GuardOptions
+from gateway.adapters._certificates import told, trusting
 from gateway.errors import Unavailable
 from gateway.model.connection import Connection
 from gateway.model.timerange import Instant
@@ -25,30 +26,36 @@ SECONDS = 10.0
 MAX_HEAD = 64 * 1024
 CHALLENGE = re.compile(rb"(?im)^www-authenticate:[ \t]*([A-Za-z0-9_-]{1,40})")
 DATE = re.compile(rb"(?im)^date:[ \t]*([A-Za-z0-9,: ]{10,40}?)[ \t]*\r?$")
-CERTIFICATE = {
-    9: "The certificate of {host} is not valid yet, or the clock of this machine is wrong.",
-    10: "The certificate of {host} has expired.",
-    18: "The certificate of {host} is signed by itself; nobody vouches for it.",
-    19: "The certificate of {host} comes from an authority that is not trusted here.",
-    20: "The certificate of {host} comes from an authority that is not trusted here.",
-    62: "The certificate of {host} is for another name.",
-    64: "The certificate of {host} is for another address.",
-}
-"""OpenSSL's verification results (X509_V_ERR_…) in words."""
 
 
 class ServerReach:
-    """Implements ports.Reach; `fixed` holds the addresses of the registered providers."""
+    """Implements ports.Reach; `fixed` holds the addresses of the registered providers.
 
-    def __init__(self, options: GuardOptions, fixed: Mapping[str, Sequence[Place]]) -> None:
+    `trusted` are files of certificates that a provider's given servers are trusted by besides.
+    """
+
+    def __init__(
+        self,
+        options: GuardOptions,
+        fixed: Mapping[str, Sequence[Place]],
+        *,
+        trusted: Mapping[str, str] | None = None,
+    ) -> None:
         self._options = options
         self._fixed = fixed
+        self._trusted = trusted or {}
 
     def places(self, connection: Connection, secret: bytes) -> Sequence[Place]:
         """Return the servers of a connection; none where its address cannot be read."""
         if connection.provider in self._fixed:
             return self._fixed[connection.provider]
-        place = place_of(_address(secret), is_given=True)
+        ca_file = self._trusted.get(connection.provider, "")
+        place = place_of(
+            _member(secret, "url", bare=True),
+            ca_file=ca_file,
+            ca=_member(secret, "ca"),
+            is_given=True,
+        )
         return () if place is None else (place,)
 
     async def resolve(self, place: Place) -> Sequence[str]:
@@ -110,7 +117,7 @@ class ServerReach:
     ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         # The address that was checked is the one that is connected to.
         address = (await self.resolve(place))[0]
-        trusted = ssl.create_default_context(cafile=place.ca_file or None) if place.secure else None
+        trusted = trusting(place.ca_file, place.ca) if place.secure else None
         try:
             async with asyncio.timeout(SECONDS):
                 reader, writer = await asyncio.open_connection(
@@ -131,7 +138,7 @@ class ServerReach:
                     await writer.wait_closed()
 
 
-def place_of(url: str, *, ca_file: str = "", is_given: bool = False) -> Place | None:
+def place_of(url: str, *, ca_file: str = "", ca: str = "", is_given: bool = False) -> Place | None:
     """Return the server of a web address."""
     try:
         parts = urlsplit(re.sub("^webcals?:", "https:", url))
@@ -146,6 +153,7 @@ def place_of(url: str, *, ca_file: str = "", is_given: bool = False) -> Place | 
         port=port or (443 if secure else 80),
         secure=secure,
         ca_file=ca_file,
+        ca=ca,
         is_given=is_given,
         path=parts.path or "/",
     )
@@ -159,22 +167,19 @@ def _instant(text: str) -> Instant | None:
         return None
 
 
-def _address(secret: bytes) -> str:
-    """Return the address in a connection's secret: the whole of it, or its member `url`."""
+def _member(secret: bytes, name: str, *, bare: bool = False) -> str:
+    """Return a member of a connection's secret; a `bare` one may be the whole of it."""
     try:
         facts = json.loads(secret)
     except ValueError:
-        return secret.decode("utf-8", "replace")
-    url = facts.get("url", "") if isinstance(facts, dict) else ""
-    return url if isinstance(url, str) else ""
+        return secret.decode("utf-8", "replace") if bare else ""
+    value = facts.get(name, "") if isinstance(facts, dict) else ""
+    return value if isinstance(value, str) else ""
 
 
 def _said(error: OSError | TimeoutError, place: Place) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        sentence = CERTIFICATE.get(error.verify_code, "The certificate of {host} is not valid.")
-        return sentence.format(host=place.host)
     if isinstance(error, ssl.SSLError):
-        return f"{place.host} does not speak TLS on port {place.port}, or only an old one."
+        return told(error, place.host)
     if isinstance(error, ConnectionRefusedError):
         return f"{place.host} refuses connections on port {place.port}."
     if isinstance(error, TimeoutError):

@@ -1,6 +1,7 @@
 """connect, sync: sources of events and reading them now."""
 
 from collections.abc import Sequence
+from typing import TextIO
 
 import click
 
@@ -13,6 +14,7 @@ from gateway.model.connection import Connection
 from gateway.services.connections import ConnectionState
 from gateway.services.exchange_account import VERSIONS, ExchangeAccount
 from gateway.services.sync import Outcome
+from gateway.services.trust import MOST_BYTES
 
 NAME_BESIDE = 24
 
@@ -70,6 +72,12 @@ def connect_caldav(
 @click.option(
     "--version", default="", type=click.Choice(VERSIONS), help="Default: the server says."
 )
+@click.option(
+    "--ca-file",
+    default=None,
+    type=click.File("r", encoding="utf-8", errors="replace"),
+    help="Certificates in PEM that this server is trusted by besides.",
+)
 @click.option("--password-stdin", is_flag=True, required=True, help="Read it from standard input.")
 @pass_context
 def connect_exchange(
@@ -79,6 +87,7 @@ def connect_exchange(
     username: str,
     url: str,
     version: str,
+    ca_file: TextIO | None,
     password_stdin: bool,  # noqa: ARG001 - the flag says where the password is; there is no other place
 ) -> None:
     """Connect a mailbox on an Exchange server, 2010 SP2 or later."""
@@ -88,6 +97,7 @@ def connect_exchange(
         username=username,
         url=url,
         version=version,
+        ca=ca_file.read(MOST_BYTES + 1) if ca_file else "",
     )
 
     async def work(gateway: Gateway) -> ConnectionState:

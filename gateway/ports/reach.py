@@ -13,13 +13,15 @@ class Place:
     """A server that a connection depends on.
 
     `is_given` says that an owner gave its address, so that it may lead to the public internet
-    only. `path` is asked for to see how the server wants people to sign in.
+    only. `ca_file` and `ca` (in PEM) are authorities it is trusted by besides. `path` is asked for
+    to see how the server wants people to sign in.
     """
 
     host: str
     port: int
     secure: bool = True
     ca_file: str = ""
+    ca: str = ""
     is_given: bool = False
     path: str = "/"
 

@@ -7,6 +7,7 @@ from gateway.errors import Invalid
 from gateway.model.address import addr_spec
 from gateway.model.principal import Owner
 from gateway.ports import Clock, Store
+from gateway.services.trust import checked_authorities
 
 VERSIONS = ("", "2010", "2013", "2016", "2019", "SE")
 """The versions of Exchange that an owner can name; empty is not known."""
@@ -25,6 +26,8 @@ class ExchangeAccount:
     username: str = ""
     url: str = ""
     version: str = ""
+    ca: str = ""
+    """Certificates of authorities that this server alone is trusted by besides."""
 
     def secret(self, time_zone: str) -> bytes:
         """Return the secret to seal; raise Invalid with a sentence for each wrong field."""
@@ -35,6 +38,10 @@ class ExchangeAccount:
             "username": "" if user.isprintable() and ":" not in user else "This is no user name.",
             "version": "" if self.version in VERSIONS else "Choose one of the versions.",
         }
+        try:
+            authorities = checked_authorities(self.ca)
+        except Invalid as error:
+            authorities, wrong = "", wrong | error.fields
         found = {name: sentence for name, sentence in wrong.items() if sentence}
         if found:
             raise Invalid(found)
@@ -45,6 +52,7 @@ class ExchangeAccount:
             "url": self.url.strip(),
             "version": self.version,
             "time_zone": time_zone,
+            "ca": authorities,
         }
         return json.dumps(facts).encode()
 

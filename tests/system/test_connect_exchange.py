@@ -1,14 +1,18 @@
 """Connecting a mailbox on premises (S13 to S18): the screens in order, the form, the command."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.model.principal import Owner
 from gateway.services.exchange_account import EXPECTATIONS
 from tests.exchange_account import ADDRESS, PASSWORD, ExchangeSource, exchange_source
+from tests.own_authority import certificate
 from tests.owner_desk import OwnerDesk
 from tests.plain_browser import PlainBrowser, ShownPage
 from tests.served import Served
@@ -205,3 +209,94 @@ async def test_autodiscover_finds_the_server(tmp_path: Path, source: ExchangeSou
         return served.cli(*words, "--password-stdin", stdin=f"{PASSWORD}\n")
 
     assert (await asyncio.to_thread(work)).startswith("cn_")
+
+
+# --- certificates
+
+
+@asynccontextmanager
+async def secured(folder: Path, **values: Any) -> AsyncIterator[tuple[ExchangeSource, str]]:
+    """Run a server over TLS with a certificate of its own; give the certificate too."""
+    file, der = certificate(folder, **values)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    async with exchange_source(tls=context, certificate=der) as made:
+        yield made, ssl.DER_cert_to_PEM_cert(der)
+
+
+async def test_an_own_authority_is_trusted_for_its_connection(
+    desk: OwnerDesk, jane: Owner, browser: PlainBrowser, tmp_path: Path
+) -> None:
+    """Pasted into the form it is stored with the connection, and the next one is not helped."""
+    async with secured(tmp_path) as (source, pem):
+        refused = await connect(browser, source)
+        page = await connect(browser, source, ca=f"My authority:\r\n{pem}")
+        (state,) = await desk.services.connections.list(jane.id)
+        diagnosis = await desk.services.doctor.examine(state.connection)
+        john = source.server.add("john@corp.example", PASSWORD)
+        again = await connect(browser, source, address=john.person.address)
+
+    assert refused.status == again.status == 422
+    assert "is signed by itself; nobody vouches for it" in refused.text
+    assert page.url.path == "/dashboard"
+    assert diagnosis.is_well
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"days": -1}, "of 127.0.0.1 has expired"),
+        ({"host": "127.0.0.2"}, "of 127.0.0.1 is for another address"),
+    ],
+)
+async def test_a_bad_certificate_is_named_whoever_vouches(
+    browser: PlainBrowser, tmp_path: Path, values: dict[str, Any], sentence: str
+) -> None:
+    """An authority of one's own helps neither an expired certificate nor one for another name."""
+    async with secured(tmp_path, **values) as (source, pem):
+        page = await connect(browser, source, ca=pem)
+
+    assert page.status == 422
+    assert sentence in page.text
+    assert source.server.log == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nonsense",
+        "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----",
+        "-----BEGIN PRIVATE KEY-----\nQUJD\n-----END PRIVATE KEY-----",
+        "x" * 19_999,
+    ],
+)
+async def test_what_is_no_certificate_is_refused_at_its_field(
+    browser: PlainBrowser, source: ExchangeSource, text: str
+) -> None:
+    """Nothing is sent before the certificates make sense."""
+    page = await connect(browser, source, ca=text)
+
+    assert page.status == 422
+    assert 'id="e-ca"' in page.text
+    assert source.server.log == []
+
+
+async def test_the_command_takes_a_file_of_certificates(tmp_path: Path) -> None:
+    """`--ca-file` does what the field of the form does; without it the fault is named."""
+    served = Served(tmp_path, extra="[security]\nallow_private_networks = true").prepare()
+    async with secured(tmp_path) as (source, pem):
+        (tmp_path / "ca.pem").write_text(pem)
+
+        def work() -> tuple[str, str]:
+            served.cli("user", "add", "j@example.org", "--password-stdin", stdin="long enough pw\n")
+            words = ("connect", "exchange", "j@example.org", "--address", ADDRESS)
+            more = ("--url", source.server.url, "--password-stdin")
+            with pytest.raises(RuntimeError) as raised:
+                served.cli(*words, *more, stdin=f"{PASSWORD}\n")
+            ca = ("--ca-file", str(tmp_path / "ca.pem"))
+            return str(raised.value), served.cli(*words, *ca, *more, stdin=f"{PASSWORD}\n")
+
+        refused, printed = await asyncio.to_thread(work)
+
+    assert "nobody vouches for it" in refused
+    assert printed.startswith("cn_")

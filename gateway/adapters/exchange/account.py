@@ -66,6 +66,7 @@ class ExchangeOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     version: str = ""
     auth: str = ""
     time_zone: str = ""
+    ca: str = ""
 
 
 class Account:

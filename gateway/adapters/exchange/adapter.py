@@ -75,7 +75,7 @@ class ExchangeAdapter:
 
     def __init__(self, options: ExchangeOptions, shared: Shared) -> None:
         # A connection that nobody else uses: NTLM signs in connections, not requests.
-        self._client = shared.client.apart(ca_file=shared.exchange.ca_file)
+        self._client = shared.client.apart(ca_file=shared.exchange.ca_file, ca=options.ca)
         self._shared = shared
         self._account = Account(options, self._client, shared.clock, shared.sign_ins)
         self._home = zone(options.time_zone) or UTC_ZONE

@@ -93,6 +93,7 @@ async def connect(visit: Visit) -> web.StreamResponse:
         username=form.text("username"),
         url=form.text("url"),
         version=form.text("version"),
+        ca=form.text("ca"),
     )
     try:
         await visit.services.connections.connect_exchange(visit.owner, given)
