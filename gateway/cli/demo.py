@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 import msgspec
 
-from gateway.bootstrap import Gateway, new_key, open_gateway
+from gateway.bootstrap import Gateway, load_libraries, new_key, open_gateway
 from gateway.cli.context import fail
 from gateway.config import Config, Google, Microsoft, Providers, Security
 from gateway.errors import CalgateError
@@ -18,9 +18,15 @@ from gateway.model.feed import Visibility
 from gateway.model.principal import CredentialKind, Owner, Session
 from gateway.model.timerange import HOUR, to_datetime
 from gateway.sandbox import demo_data
-from gateway.sandbox.demo_accounts import DemoAccounts, demo_accounts
+from gateway.sandbox.demo_accounts import (
+    EXCHANGE,
+    EXCHANGE_PASSWORD,
+    DemoAccounts,
+    demo_accounts,
+)
 from gateway.sandbox.ics_server import IcsServer
 from gateway.services.consent import Callback
+from gateway.services.exchange_account import ExchangeAccount
 from gateway.telemetry import configure_logging
 from gateway.web.server import start_server
 
@@ -78,6 +84,7 @@ async def _run(config: Config) -> None:
             await _connect(gateway, accounts)
             await gateway.worker.start()
             click.echo(_told(config.public_url, tour))
+            await _connect_exchange(gateway, accounts)
             await stop.wait()
         finally:
             await gateway.worker.stop()
@@ -102,7 +109,7 @@ def _registered(config: Config, accounts: DemoAccounts) -> Config:
 
 
 async def _connect(gateway: Gateway, accounts: DemoAccounts) -> None:
-    """Connect both accounts as their owner would, over their consent pages."""
+    """Connect the accounts with a consent page as their owner would."""
     services = gateway.services
     now = to_datetime(services.clock.now())
     accounts.fill(now.astimezone(ZoneInfo(demo_data.ZONE)).date())
@@ -117,6 +124,16 @@ async def _connect(gateway: Gateway, accounts: DemoAccounts) -> None:
         answer = await accounts.allow(url)
         told = Callback(state=answer["state"], code=answer["code"])
         await services.consent.finish(owner, session, provider, told)
+
+
+async def _connect_exchange(gateway: Gateway, accounts: DemoAccounts) -> None:
+    """Connect the mailbox too, once the addresses are told: its library takes a second to load."""
+    await asyncio.to_thread(load_libraries)
+    async with gateway.services.store.read() as tx:
+        owner = await tx.owners.by_email(EMAIL)
+    assert owner is not None, "the demo has made its owner"
+    given = ExchangeAccount(address=EXCHANGE, password=EXCHANGE_PASSWORD, url=accounts.exchange.url)
+    await gateway.services.connections.connect_exchange(owner, given)
 
 
 async def _fill(gateway: Gateway, club: IcsServer) -> Tour:

@@ -4,8 +4,11 @@ Nothing newer than the schema of the request is in it, as a validating client wo
 """
 
 from collections.abc import Collection
+from datetime import datetime
+from uuid import uuid4
 from xml.etree import ElementTree as ET
 
+from gateway.sandbox.exchange.occurrences import told
 from gateway.sandbox.exchange.soap import SCHEMAS, T
 
 ITEM = [
@@ -173,3 +176,24 @@ def _as_known(part: ET.Element, schema: str) -> ET.Element:
         older.text = "Free"
         return older
     return part
+
+
+def an_appointment(subject: str, start: datetime, end: datetime) -> ET.Element:
+    """Return a single busy item between two aware times."""
+    item = ET.Element(f"{T}CalendarItem")
+    for name, value in (
+        ("ItemClass", "IPM.Appointment"),
+        ("Subject", subject),
+        ("Sensitivity", "Normal"),
+        ("UID", f"{uuid4()}@exchange.example"),
+        ("Start", told(start)),
+        ("End", told(end)),
+        ("IsAllDayEvent", "false"),
+        ("LegacyFreeBusyStatus", "Busy"),
+        ("IsCancelled", "false"),
+        ("CalendarItemType", "Single"),
+        ("MyResponseType", "Organizer"),
+        ("AppointmentState", "0"),
+    ):
+        ET.SubElement(item, f"{T}{name}").text = value
+    return item
