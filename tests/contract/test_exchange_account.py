@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from exchangelib import errors as ews
 
 from gateway.adapters._addresses import GuardOptions
 from gateway.adapters._http import GuardedClient
@@ -382,35 +383,80 @@ async def test_every_later_server_is_read(source: ExchangeSource, version: str) 
 # --- faults
 
 
-@pytest.mark.parametrize(
-    ("code", "kind"),
-    [
-        ("ErrorServerBusy", Unavailable),
-        ("ErrorTooManyObjectsOpened", Unavailable),
-        ("ErrorInternalServerTransientError", Unavailable),
-        ("ErrorMailboxStoreUnavailable", Unavailable),
-        ("ErrorMailboxMoveInProgress", Unavailable),
-        ("ErrorConnectionFailed", Unavailable),
-        ("ErrorInternalServerError", Unavailable),
-        ("ErrorExceededConnectionCount", Unavailable),
-        ("ErrorNobodyKnowsThis", Unavailable),
-        ("ErrorAccessDenied", AccessLost),
-        ("ErrorFolderNotFound", AccessLost),
-        ("ErrorNonExistentMailbox", AccessLost),
-        ("ErrorAccountDisabled", AccessLost),
-        ("ErrorPasswordExpired", SignInNeeded),
-    ],
-)
-async def test_a_fault_is_one_of_three_kinds(
-    source: ExchangeSource, code: str, kind: type[UpstreamError]
-) -> None:
+BUSY, GONE = "cannot answer at the moment", "no longer in this mailbox"
+ERRORS: dict[str, tuple[type[UpstreamError], str]] = {
+    # the account
+    "ErrorNonExistentMailbox": (AccessLost, "no mailbox with this e-mail address"),
+    "ErrorAccountDisabled": (AccessLost, "account is disabled"),
+    "ErrorMailboxConfiguration": (AccessLost, "mailbox cannot be opened"),
+    "ErrorImpersonateUserDenied": (AccessLost, "denies access"),
+    "ErrorPasswordExpired": (SignInNeeded, "password has expired"),
+    "ErrorPasswordChangeRequired": (SignInNeeded, "password must be changed"),
+    # one calendar
+    "ErrorAccessDenied": (AccessLost, "denies access to this calendar"),
+    "ErrorFolderNotFound": (AccessLost, GONE),
+    "ErrorSyncFolderNotFound": (AccessLost, GONE),
+    "ErrorItemNotFound": (AccessLost, GONE),
+    # how it is set up
+    "ErrorInvalidServerVersion": (Unavailable, "does not speak the version"),
+    "ErrorSchemaValidation": (Unavailable, "could not do it: ErrorSchemaValidation"),
+    # for now
+    "ErrorServerBusy": (Unavailable, "come back later"),
+    "ErrorTooManyObjectsOpened": (Unavailable, "come back later"),
+    "ErrorExceededConnectionCount": (Unavailable, BUSY),
+    "ErrorTimeoutExpired": (Unavailable, BUSY),
+    "ErrorInternalServerTransientError": (Unavailable, "come back later"),
+    "ErrorInternalServerError": (Unavailable, BUSY),
+    "ErrorMailboxStoreUnavailable": (Unavailable, BUSY),
+    "ErrorMailboxMoveInProgress": (Unavailable, BUSY),
+    "ErrorConnectionFailed": (Unavailable, BUSY),
+    "ErrorADUnavailable": (Unavailable, BUSY),
+    "ErrorADOperation": (Unavailable, BUSY),
+    "ErrorQuotaExceeded": (Unavailable, "mailbox is full"),
+    "ErrorNobodyKnowsThis": (Unavailable, "."),
+}
+"""What a response code means to an owner."""
+
+
+@pytest.mark.parametrize("code", ERRORS)
+async def test_a_fault_is_one_of_three_kinds(source: ExchangeSource, code: str) -> None:
     """Every response code comes to its kind, with a sentence of ours."""
+    kind, sentence = ERRORS[code]
     adapter, calendar = await opened(source)
     source.fail(code=code)
-    with pytest.raises(kind) as raised:
+    with pytest.raises(UpstreamError) as raised:
         await read_one_page(adapter, calendar)
 
+    assert type(raised.value) is kind
+    assert sentence in str(raised.value)
     assert str(raised.value).endswith(".")
+
+
+async def test_a_locked_account_is_never_tried_again(source: ExchangeSource) -> None:
+    """What the directory calls locked out is believed at the first word."""
+    _, calendar = await opened(source)
+    locked = ews.UnauthorizedError("The referenced account is currently locked out")
+    account = source.open(auth="NTLM", username="jane")._account
+    await account._client.threads.run("x", lambda: _refuse(account, locked), seconds=5)
+    with pytest.raises(SignInNeeded, match="twice"):
+        await read_one_page(source.open(auth="NTLM", username="jane"), calendar)
+
+
+def _refuse(account: Any, error: Exception) -> None:
+    account.begin()
+    raised = account._refused(for_good="locked out" in str(error))
+    assert isinstance(raised, SignInNeeded)
+
+
+@pytest.mark.parametrize("where", ["https://login.corp.example/", "http://169.254.169.254/"])
+async def test_a_redirect_is_told_and_not_followed(source: ExchangeSource, where: str) -> None:
+    """A server that sends us elsewhere gets no password there, whoever it names."""
+    adapter, calendar = await opened(source)
+    source.fail(redirect=where)
+    with pytest.raises(Unavailable, match="sends us to another address"):
+        await read_one_page(adapter, calendar)
+    with pytest.raises(Unavailable, match="sends us to another address"):
+        await source.open().calendars()
 
 
 async def test_a_busy_server_says_how_long(source: ExchangeSource) -> None:

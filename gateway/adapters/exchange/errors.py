@@ -10,6 +10,7 @@ from gateway.adapters._http import MAX_RETRY_AFTER, Answer
 from gateway.errors import AccessLost, SignInNeeded, Unavailable, UpstreamError
 
 NO_SENSE = "The server's answer makes no sense."
+BUSY = "The server cannot answer at the moment."
 COME_BACK = "The server asks us to come back later."
 DENIED = "The server denies access to this calendar."
 SENT_ON = "The server sends us to another address instead of answering."
@@ -26,6 +27,23 @@ SENTENCES: dict[str, tuple[type[UpstreamError], str]] = {
     "ErrorPasswordExpired": (SignInNeeded, "The password has expired."),
     "ErrorPasswordChangeRequired": (SignInNeeded, "The password must be changed first."),
     "ErrorExceededFindCountLimit": (Unavailable, "The calendar is too full to be read at once."),
+    "ErrorInvalidServerVersion": (Unavailable, "The server does not speak the version asked for."),
+    "ErrorQuotaExceeded": (Unavailable, "The mailbox is full."),
+    **dict.fromkeys(
+        (
+            "ErrorADOperation",
+            "ErrorADUnavailable",
+            "ErrorConnectionFailed",
+            "ErrorExceededConnectionCount",
+            "ErrorInternalServerError",
+            "ErrorInternalServerTransientError",
+            "ErrorMailboxMoveInProgress",
+            "ErrorMailboxStoreUnavailable",
+            "ErrorTimeoutExpired",
+            "ErrorTooManyObjectsOpened",
+        ),
+        (Unavailable, BUSY),
+    ),
 }
 BY_STATUS: dict[int, tuple[type[UpstreamError], str]] = {
     HTTPStatus.FORBIDDEN: (AccessLost, "The server denies access to this mailbox."),
