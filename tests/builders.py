@@ -1,5 +1,6 @@
 """Builders of values: each names what matters to the test and fills in the rest."""
 
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
@@ -8,6 +9,7 @@ from gateway.model.collection import Collection, ObjectRecord
 from gateway.model.connection import Connection
 from gateway.model.page import SchedulingPage
 from gateway.model.principal import Owner
+from gateway.model.timerange import HOUR, TimeRange, to_instant
 from gateway.services.passwords import Cost
 
 _numbers = count(1)
@@ -62,6 +64,12 @@ def an_event(
         "",
     ]
     return "\r\n".join(properties).encode()
+
+
+def an_hour(hour: int, day: int = 1) -> TimeRange:
+    """Return an hour of a day in December 2026."""
+    start = to_instant(datetime(2026, 12, day, hour, tzinfo=UTC))
+    return TimeRange(start, start + HOUR)
 
 
 def an_object(collection_id: int, name: str = "event.ics", **values: Any) -> ObjectRecord:

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from gateway.adapters.google import client
-from gateway.errors import NotFound, UpstreamError
+from gateway.errors import UpstreamError
 from gateway.sandbox.google import Fault
 from gateway.sandbox.google.call import Json
-from tests.builders import an_event
+from tests.builders import an_event, an_hour
 from tests.google_account import ANA
 
 ROUTES = ("events.insert", "events.patch", "events.delete", "events.get", "events.*")
@@ -53,6 +53,7 @@ class Tally:
     steps: int = 0
     tries: int = 0
     crashes: int = 0
+    owner_moves: int = 0
     duplicates: list[int] = field(default_factory=list)
     lost: list[int] = field(default_factory=list)
     orphans: list[int] = field(default_factory=list)
@@ -66,7 +67,8 @@ class Tally:
     def line(self) -> str:
         """Return the closing line of a report."""
         return (
-            f"seeds {self.runs}, steps {self.steps}, tries {self.tries}, crashes {self.crashes}: "
+            f"seeds {self.runs}, steps {self.steps}, tries {self.tries}, crashes {self.crashes}, "
+            f"moved by their owner meanwhile {self.owner_moves}: "
             f"lost {len(self.lost)}, duplicates {len(self.duplicates)}, "
             f"orphans {len(self.orphans)}, misplaced {len(self.misplaced)}"
         )
@@ -92,7 +94,8 @@ class Run:
         self.tally = tally
         self.rng = random.Random(seed)
         self.uid = f"seed-{seed}@gateway.example"
-        self.hour = 9
+        self.hour = self.before = 9
+        self.owners_hour: int | None = None
 
     async def play(self) -> None:
         """Live through some steps, then be removed for good."""
@@ -108,13 +111,22 @@ class Run:
     async def step(self, what: str, there: bool) -> bool:
         """Do one thing until it is done; return whether the booking should stand now."""
         self.tally.steps += 1
-        verb = "remove" if what == "remove" else ("update" if there else "create")
-        if verb == "update":
-            self.hour = self.rng.randint(0, 22)
+        verb = "remove" if what == "remove" else ("move" if there else "create")
+        owner = None
+        if verb == "move":
+            self.before, self.hour = self.hour, self.rng.randint(0, 22)
             if self.rng.random() < 0.15:
                 self.taken_away()
+            elif self.rng.random() < 0.3:
+                # Back to where it was is no move: nobody can tell it from one that was not made.
+                elsewhere = [hour for hour in range(23) if hour != self.before]
+                owner = self.owner_moves(self.rng.choice(elsewhere))
         self.source.server.break_with(*self.faults())
         there = await self.until_done(verb)
+        if owner is not None:
+            self.source.server.listeners.remove(owner)
+            if self.owners_hour is not None:
+                self.hour = self.owners_hour
         self.source.mend()
         await self.source.server.settle()
         self.judge(there)
@@ -176,14 +188,15 @@ class Run:
         return kill
 
     async def work(self, adapter: Any, verb: str) -> str:
-        """Call the verb; an event that is gone is an answer."""
-        try:
-            if verb == "remove":
-                await adapter.remove(self.calendar, self.uid)
-            else:
-                await getattr(adapter, verb)(self.calendar, self.uid, self.data())
-        except NotFound:
-            return "gone"
+        """Call the verb; an event that is gone is an answer, and so is its owner's time."""
+        if verb == "remove":
+            await adapter.remove(self.calendar, self.uid)
+        elif verb == "create":
+            await adapter.create(self.calendar, self.uid, self.data())
+        else:
+            before, after = an_hour(self.before), an_hour(self.hour)
+            if await adapter.move(self.calendar, self.uid, before=before, after=after) is None:
+                return "gone"
         return "done"
 
     def data(self) -> bytes:
@@ -195,6 +208,30 @@ class Run:
         """Let the owner delete the event at Google."""
         for item in self.live():
             self.source.server.world.remove(self.calendar, item["id"])
+
+    def owner_moves(self, hour: int) -> Callable[[str, str], None]:
+        """Let the owner move the event at a chosen call; from then on that is its time."""
+        wanted, left = self.rng.choice(("before", "after")), [self.rng.randint(1, 6)]
+
+        def move(moment: str, _route: str) -> None:
+            left[0] -= moment == wanted
+            found = self.live()
+            if left[0] == 0 and found:
+                self.tally.owner_moves += 1
+                for item in found:
+                    self.source.server.world.put(self.calendar, item | self.at(hour))
+                self.owners_hour = hour
+
+        self.owners_hour = None
+        self.source.server.listeners.append(move)
+        return move
+
+    def at(self, hour: int) -> Json:
+        """Return the times of an event at the provider."""
+        return {
+            "start": {"dateTime": f"2026-12-01T{hour:02}:00:00Z", "timeZone": "UTC"},
+            "end": {"dateTime": f"2026-12-01T{hour + 1:02}:00:00Z", "timeZone": "UTC"},
+        }
 
     @property
     def calendar(self) -> str:

@@ -16,6 +16,13 @@ class GraphRun(Run):
         """Return the default calendar."""
         return str(self.source.calendar_id)
 
+    def at(self, hour: int) -> Json:
+        """Return the times of an event at the provider."""
+        return {
+            "start": {"dateTime": f"2026-12-01T{hour:02}:00:00", "timeZone": "UTC"},
+            "end": {"dateTime": f"2026-12-01T{hour + 1:02}:00:00", "timeZone": "UTC"},
+        }
+
     def marked(self, item: Json) -> object:
         """Return the booking that an event is marked with."""
         marks = item.get("singleValueExtendedProperties") or [{}]

@@ -79,11 +79,17 @@ class Adapter(Protocol):
 class Writer(Protocol):
     """Writes bookings into one connected account.
 
-    Creating twice under the same UID makes one event.
+    Creating twice under the same UID makes one event; one that is there already stays as its owner
+    has it. `find` says when a booking's event is, None where the calendar can be read and has none
+    that stands. `move` moves it from `before` to `after` and returns when it is in the end: its
+    owner's time where that is another one, for then nothing is written; None where it is gone.
     """
 
     async def create(self, upstream_id: str, uid: str, data: bytes) -> None: ...
-    async def update(self, upstream_id: str, uid: str, data: bytes) -> None: ...
+    async def find(self, upstream_id: str, uid: str) -> TimeRange | None: ...
+    async def move(
+        self, upstream_id: str, uid: str, *, before: TimeRange, after: TimeRange
+    ) -> TimeRange | None: ...
     async def remove(self, upstream_id: str, uid: str) -> None: ...
 
 

@@ -47,7 +47,7 @@ def main(name: str = "google_writes", worker: Callable[[range], Tally] = _worker
     started, total = time.monotonic(), Tally()
     with multiprocessing.get_context("spawn").Pool(min(told.workers, len(shares))) as pool:
         for tally in pool.imap_unordered(worker, shares):
-            for count_name in ("runs", "steps", "tries", "crashes"):
+            for count_name in ("runs", "steps", "tries", "crashes", "owner_moves"):
                 setattr(total, count_name, getattr(total, count_name) + getattr(tally, count_name))
             for list_name in ("duplicates", "lost", "orphans", "misplaced"):
                 getattr(total, list_name).extend(getattr(tally, list_name))

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.adapters.google.booking_event import event_body, event_id
-from gateway.errors import AccessLost, NotFound, SignInNeeded, Unavailable, UpstreamError
+from gateway.errors import AccessLost, SignInNeeded, Unavailable, UpstreamError
 from gateway.sandbox.google import Fault
 from gateway.sandbox.google.call import Json
-from tests.builders import an_event
+from tests.builders import an_event, an_hour
 from tests.google_account import ANA, GoogleSource, google_source
 
 UID = "bk_1@gateway.example"
@@ -20,6 +20,9 @@ async def ana() -> AsyncIterator[GoogleSource]:
     """Run a simulated Google with Ana's account."""
     async with google_source(seconds=1.0) as made:
         yield made
+
+
+to_two = {"before": an_hour(9), "after": an_hour(14)}
 
 
 def booking(hour: int = 9, **lines: str) -> bytes:
@@ -120,7 +123,7 @@ async def test_an_unclear_change_is_looked_at(ana: GoogleSource, fault: Json) ->
     writer = ana.adapter()
     await writer.create(ANA, UID, booking())
     ana.server.break_with(Fault(route="events.patch", times=1, **fault))
-    await writer.update(ANA, UID, booking(14))
+    await writer.move(ANA, UID, **to_two)
     (event,) = live(ana)
 
     assert event["start"]["dateTime"] == "2026-12-01T14:00:00Z"
@@ -143,9 +146,14 @@ async def test_half_an_answer_is_no_foreign_event(ana: GoogleSource, body: str) 
     writer = ana.adapter()
     await writer.create(ANA, UID, booking())
     ana.server.break_with(Fault(route="events.get", body=body))
-    for verb, more in (("create", (booking(),)), ("update", (booking(14),)), ("remove", ())):
+    for work in (
+        lambda: writer.create(ANA, UID, booking()),
+        lambda: writer.move(ANA, UID, **to_two),
+        lambda: writer.find(ANA, UID),
+        lambda: writer.remove(ANA, UID),
+    ):
         with pytest.raises(Unavailable):
-            await getattr(writer, verb)(ANA, UID, *more)
+            await work()
 
     assert [item["id"] for item in live(ana)] == [event_id(UID, 0)]
 
@@ -167,7 +175,7 @@ async def test_somebody_elses_event_is_left_alone(ana: GoogleSource) -> None:
     ana.server.world.put(ANA, foreign | {"end": {"date": "2026-12-02"}})
     writer = ana.adapter()
     await writer.create(ANA, UID, booking())
-    await writer.update(ANA, UID, booking(14))
+    await writer.move(ANA, UID, **to_two)
     assert {item["summary"] for item in live(ana)} == {"Mine", "Intro"}
     await writer.remove(ANA, UID)
 
@@ -206,7 +214,7 @@ async def test_a_change_of_somebody_else_is_seen(ana: GoogleSource) -> None:
     (event,) = live(ana)
     ana.server.world.put(ANA, event | {"colorId": "7"})
     ana.server.break_with(Fault(route="events.patch", times=1, status=412))
-    await writer.update(ANA, UID, booking(14))
+    await writer.move(ANA, UID, **to_two)
     (after,) = live(ana)
 
     assert (after["colorId"], after["start"]["dateTime"]) == ("7", "2026-12-01T14:00:00Z")
@@ -218,7 +226,7 @@ async def test_a_change_hangs_on_the_version_that_was_read(ana: GoogleSource) ->
     await writer.create(ANA, UID, booking())
     ana.server.break_with(Fault(route="events.patch", status=412))
     with pytest.raises(Unavailable):
-        await writer.update(ANA, UID, booking(14))
+        await writer.move(ANA, UID, **to_two)
 
     assert ana.server.calls("events.patch") == 3
 
@@ -228,21 +236,24 @@ async def test_a_removed_event_cannot_be_changed(ana: GoogleSource) -> None:
     writer = ana.adapter()
     await writer.create(ANA, UID, booking())
     ana.server.world.remove(ANA, event_id(UID, 0))
-    with pytest.raises(NotFound):
-        await writer.update(ANA, UID, booking(14))
-    with pytest.raises(NotFound):
-        await writer.update(ANA, "bk_2@gateway.example", booking(14))
+    for uid in (UID, "bk_2@gateway.example"):
+        assert await writer.find(ANA, uid) is None
+        assert await writer.move(ANA, uid, **to_two) is None
 
     assert live(ana) == []
 
 
-@pytest.mark.parametrize("verb", ["create", "update", "remove"])
-async def test_a_calendar_that_is_gone_is_no_missing_event(ana: GoogleSource, verb: str) -> None:
+async def test_a_calendar_that_is_gone_is_no_missing_event(ana: GoogleSource) -> None:
     """404 of the whole calendar is lost access for every verb, never "removed already"."""
     writer, gone = ana.adapter(), "gone@group"
-    more = () if verb == "remove" else (booking(),)
-    with pytest.raises(AccessLost):
-        await getattr(writer, verb)(gone, UID, *more)
+    for work in (
+        lambda: writer.create(gone, UID, booking()),
+        lambda: writer.move(gone, UID, **to_two),
+        lambda: writer.find(gone, UID),
+        lambda: writer.remove(gone, UID),
+    ):
+        with pytest.raises(AccessLost):
+            await work()
 
 
 @pytest.mark.parametrize(

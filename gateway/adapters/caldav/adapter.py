@@ -132,9 +132,15 @@ class CaldavAdapter:
         """Put the event under a name that follows from its UID, unless it is there."""
         await self._do(lambda: self._writing.create(upstream_id, uid, data))
 
-    async def update(self, upstream_id: str, uid: str, data: bytes) -> None:
-        """Replace the event as it was just read; one that its owner removed stays removed."""
-        await self._do(lambda: self._writing.update(upstream_id, uid, data))
+    async def find(self, upstream_id: str, uid: str) -> TimeRange | None:
+        """Return when the booking's event is, None where there is none that stands."""
+        return await self._do(lambda: self._writing.find(upstream_id, uid))
+
+    async def move(
+        self, upstream_id: str, uid: str, *, before: TimeRange, after: TimeRange
+    ) -> TimeRange | None:
+        """Move the booking's event as it was just read, unless its owner did."""
+        return await self._do(lambda: self._writing.move(upstream_id, uid, before, after))
 
     async def remove(self, upstream_id: str, uid: str) -> None:
         """Delete the event; that it is gone already is success."""

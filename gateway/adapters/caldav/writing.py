@@ -6,6 +6,7 @@ by its UID; where its owner removed it, it stays removed.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit
 
@@ -22,12 +23,24 @@ from gateway.adapters.caldav.multistatus import (
     told,
 )
 from gateway.errors import AccessLost, Refused, Unavailable
+from gateway.model.event_time import at_another_time, event_time
 from gateway.model.objects import read_one
+from gateway.model.timerange import TimeRange
+from gateway.model.zones import UTC_ZONE
 
 ROUNDS = 3
 GONE = (404, 410)
 NO_SEARCH = (400, 403, *GONE, 422, 501)
 """What servers answer that cannot search for a UID, or in a calendar that is gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """An event as it was just read."""
+
+    url: str
+    etag: str
+    data: bytes
 
 
 class Writing:
@@ -48,17 +61,26 @@ class Writing:
         if answer >= HTTPStatus.BAD_REQUEST:
             check_status(answer)
 
-    def update(self, calendar: str, uid: str, data: bytes) -> None:
-        """Replace an event as it was just read."""
+    def find(self, calendar: str, uid: str) -> TimeRange | None:
+        """Return when a booking's event is; None where there is none that stands."""
+        found = self._read(calendar, uid)
+        return None if found is None else _time(found.data)
+
+    def move(
+        self, calendar: str, uid: str, before: TimeRange, after: TimeRange
+    ) -> TimeRange | None:
+        """Move an event as it was just read, unless its owner did; return when it is."""
         for _ in range(ROUNDS):
-            url, etag = self._standing(calendar, uid)
-            if not etag:
-                raise AccessLost("The event is no longer in the calendar.")
-            answer = self._put(url, data, {"If-Match": etag})
-            if answer != HTTPStatus.PRECONDITION_FAILED:
+            found = self._read(calendar, uid)
+            now = None if found is None else _time(found.data)
+            if found is None or now != before:
+                return now
+            moved = at_another_time(found.data, after)
+            answer = self._put(found.url, moved, {"If-Match": found.etag})
+            if answer not in {HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT}:
                 if answer >= HTTPStatus.BAD_REQUEST:
                     check_status(answer)
-                return
+                return after
         raise Unavailable("The event changed at the server again and again.")
 
     def remove(self, calendar: str, uid: str) -> None:
@@ -101,6 +123,23 @@ class Writing:
             etag = self._etag(url) if url else ""
         return url, etag
 
+    def _read(self, calendar: str, uid: str) -> "_Found | None":
+        """Return an event as it is; None only where the calendar can be read and has none."""
+        url, etag = self._standing(calendar, uid)
+        if not etag:
+            # Raises where the calendar itself is gone.
+            if self._has(calendar, uid):
+                raise Unavailable("The server does not say where the event is.")
+            return None
+        asked = multiget([urlsplit(url).path])
+        response = self._dav.ask("REPORT", calendar, asked, {"Depth": "1"})
+        for one in told(response):
+            data = one.text(f"{CAL}calendar-data")
+            if data:
+                tag = one.text(f"{DAV}getetag") or etag
+                return _Found(url=url, etag=tag, data=data.encode())
+        raise Unavailable("The server's answer was incomplete.")
+
     def _named_otherwise(self, calendar: str, uid: str) -> str:
         """Return the address of an event that a program or the server gave another name."""
         asked, expected = events_called(uid), (HTTPStatus.MULTI_STATUS, *NO_SEARCH)
@@ -127,6 +166,13 @@ def event_url(calendar: str, uid: str) -> str:
     """Return the address of a booking's event."""
     name = hashlib.sha256(uid.encode()).hexdigest()[:40]
     return urljoin(calendar.rstrip("/") + "/", f"{name}.ics")
+
+
+def _time(data: bytes) -> TimeRange | None:
+    try:
+        return event_time(data, UTC_ZONE)
+    except (Refused, ValueError) as error:
+        raise Unavailable("The booking's event cannot be read.") from error
 
 
 def _uids(answers: Iterable[Told]) -> Iterator[tuple[str, str]]:

@@ -31,6 +31,7 @@ from gateway.adapters.exchange.fields import (
     text_of,
 )
 from gateway.adapters.exchange.normalise import busy_period, modified_ids, render
+from gateway.adapters.exchange.writing import Writing
 from gateway.errors import AccessLost, SignInNeeded, Unavailable
 from gateway.freebusy.busytime import BusyPeriod, coalesce
 from gateway.model.collection import Role
@@ -64,8 +65,6 @@ CORRUPT = (
 OLD_STATE = (ews.ErrorInvalidSyncStateData, ews.ErrorInvalidIdMalformed, ews.ErrorInvalidChangeKey)
 UNREADABLE = "An event of the calendar cannot be read and was left as it was."
 INCOMPLETE = "The server's answer was incomplete."
-KEEP_QUIET = "SendToNone"
-"""Invitations are the gateway's to send; the server shall not send them a second time."""
 
 W = TypeVar("W")
 
@@ -79,6 +78,7 @@ class ExchangeAdapter:
         self._shared = shared
         self._account = Account(options, self._client, shared.clock, shared.sign_ins)
         self._home = zone(options.time_zone) or UTC_ZONE
+        self._writing = Writing(self._account, self._items, self._home)
 
     async def calendars(self) -> Sequence[UpstreamCalendar]:
         """Find the server if need be, sign in, list the calendars; the default one first."""
@@ -117,16 +117,21 @@ class ExchangeAdapter:
     async def create(self, upstream_id: str, uid: str, data: bytes) -> None:
         """Make the event, unless one that carries the booking's name is there already."""
         event, span = _event_of(data)
-        await self._do(lambda: self._create(upstream_id, uid, event, span))
+        await self._do(lambda: self._writing.create(upstream_id, uid, event, span))
 
-    async def update(self, upstream_id: str, uid: str, data: bytes) -> None:
-        """Change the event; one that its owner removed stays removed."""
-        event, span = _event_of(data)
-        await self._do(lambda: self._update(upstream_id, uid, event, span))
+    async def find(self, upstream_id: str, uid: str) -> TimeRange | None:
+        """Return when the booking's event is, None where there is none that stands."""
+        return await self._do(lambda: self._writing.standing(upstream_id, uid)[1])
+
+    async def move(
+        self, upstream_id: str, uid: str, *, before: TimeRange, after: TimeRange
+    ) -> TimeRange | None:
+        """Move the booking's event, unless its owner did; return when it is."""
+        return await self._do(lambda: self._writing.move(upstream_id, uid, before, after))
 
     async def remove(self, upstream_id: str, uid: str) -> None:
         """Delete the event; that it is gone already is success."""
-        await self._do(lambda: self._remove(upstream_id, uid))
+        await self._do(lambda: self._writing.remove(upstream_id, uid))
 
     async def close(self) -> None:
         """Close the account's connection."""
@@ -258,47 +263,6 @@ class ExchangeAdapter:
         except (ValueError, OverflowError) as error:
             raise Unavailable("Some events of the calendar cannot be read.") from error
         return coalesce(periods, window)
-
-    def _booking(self, folder: str, uid: str) -> list[str]:
-        answer = self._account.one(
-            "FindItem", messages.find_booking(folder, uid), Traversal="Shallow"
-        )
-        root = answer.find(f"{M}RootFolder")
-        if root is None:
-            raise Unavailable(INCOMPLETE)
-        return [item_id(one) for one in children_of(root, "Items")]
-
-    def _create(self, folder: str, uid: str, event: Component, span: TimeRange) -> None:
-        # The answer of an earlier attempt may have been lost: a UID alone would not be refused.
-        if self._booking(folder, uid):
-            return
-        content = messages.create(folder, uid, event, span)
-        self._account.one("CreateItem", content, SendMeetingInvitations=KEEP_QUIET)
-
-    def _update(self, folder: str, uid: str, event: Component, span: TimeRange) -> None:
-        found = self._booking(folder, uid)
-        if not found:
-            raise AccessLost("The event is no longer in the calendar.")
-        self._account.one(
-            "UpdateItem",
-            messages.update(found[0], event, span),
-            ConflictResolution="AlwaysOverwrite",
-            SendMeetingInvitationsOrCancellations=KEEP_QUIET,
-        )
-
-    def _remove(self, folder: str, uid: str) -> None:
-        found = self._booking(folder, uid)
-        if not found:
-            return
-        rows = self._account.ask(
-            "DeleteItem",
-            messages.item_ids(found),
-            DeleteType="MoveToDeletedItems",
-            SendMeetingCancellations=KEEP_QUIET,
-        )
-        for row in rows:
-            if not isinstance(row, ews.ErrorItemNotFound):
-                self._account.checked(row)
 
 
 def build(connection: Connection, secret: bytes, shared: Shared) -> ExchangeAdapter:

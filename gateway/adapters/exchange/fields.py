@@ -57,6 +57,12 @@ def item_id(element: Element) -> str:
     return "" if found is None else str(found.get("Id", ""))
 
 
+def change_key(element: Element) -> str:
+    """Return which version of an item was read."""
+    found = child_of(element, "ItemId")
+    return "" if found is None else str(found.get("ChangeKey", ""))
+
+
 def read_instant(text: str) -> Instant:
     """Read an xs:dateTime; a bare one is UTC, as Exchange's own are."""
     moment = datetime.fromisoformat(_FRACTION.sub("", text.strip()))

@@ -152,14 +152,14 @@ def create(folder: str, uid: str, event: Component, span: TimeRange) -> str:
     )
 
 
-def update(identifier: str, event: Component, span: TimeRange) -> str:
-    """Return the content of UpdateItem; times are set with their zones, or servers refuse them."""
+def move(identifier: str, change_key: str, span: TimeRange) -> str:
+    """Return the content of UpdateItem for an item as it was read; nothing else in it is touched.
+
+    Times are set with their zones, or servers refuse them.
+    """
     values = (
-        ("item:Subject", f"<t:Subject>{_text(event.text('SUMMARY'))}</t:Subject>"),
-        ("item:Body", f'<t:Body BodyType="Text">{_text(event.text("DESCRIPTION"))}</t:Body>'),
         ("calendar:Start", f"<t:Start>{_moment(span.start)}</t:Start>"),
         ("calendar:End", f"<t:End>{_moment(span.end)}</t:End>"),
-        ("calendar:Location", f"<t:Location>{_text(event.text('LOCATION'))}</t:Location>"),
         ("calendar:StartTimeZone", START_ZONE),
         ("calendar:EndTimeZone", END_ZONE),
     )
@@ -169,7 +169,8 @@ def update(identifier: str, event: Component, span: TimeRange) -> str:
         for name, value in values
     )
     return (
-        f"<m:ItemChanges><t:ItemChange><t:ItemId Id={quoteattr(identifier)}/>"
+        f"<m:ItemChanges><t:ItemChange><t:ItemId Id={quoteattr(identifier)} "
+        f"ChangeKey={quoteattr(change_key)}/>"
         f"<t:Updates>{fields}</t:Updates></t:ItemChange></m:ItemChanges>"
     )
 

@@ -237,9 +237,16 @@ class GoogleAdapter:
         await self._writing.create(upstream_id, uid, data)
 
     @_told
-    async def update(self, upstream_id: str, uid: str, data: bytes) -> None:
-        """Change the event of a booking; NotFound where its owner has removed it."""
-        await self._writing.update(upstream_id, uid, data)
+    async def find(self, upstream_id: str, uid: str) -> TimeRange | None:
+        """Return when a booking's event is, None where there is none that stands."""
+        return await self._writing.find(upstream_id, uid)
+
+    @_told
+    async def move(
+        self, upstream_id: str, uid: str, *, before: TimeRange, after: TimeRange
+    ) -> TimeRange | None:
+        """Move a booking's event, unless its owner did; return when it is."""
+        return await self._writing.move(upstream_id, uid, before, after)
 
     @_told
     async def remove(self, upstream_id: str, uid: str) -> None:

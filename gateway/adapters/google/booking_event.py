@@ -10,8 +10,7 @@ import hmac
 from typing import Any
 
 from gateway.adapters.google.normalise import MARKER, private_property
-from gateway.adapters.google.people import Item, text_of
-from gateway.adapters.google.times import read_spot
+from gateway.adapters.google.people import Item
 from gateway.errors import Refused, Unavailable
 from gateway.model.component import Component
 from gateway.model.content_line import Property
@@ -37,10 +36,14 @@ def event_id(uid: str, generation: int) -> str:
 
 def event_body(data: bytes, uid: str, generation: int) -> dict[str, Any]:
     """Return the event of a booking's iCalendar."""
-    body = changeable(data)
     marks = {MARKER: uid, GENERATION: str(generation)}
     event = _event(data)
-    body |= {
+    body: dict[str, Any] = {
+        "summary": event.text("SUMMARY"),
+        "description": event.text("DESCRIPTION"),
+        "location": event.text("LOCATION"),
+        "start": _time(data, event, "DTSTART"),
+        "end": _time(data, event, "DTEND"),
         "id": event_id(uid, generation),
         "status": "tentative" if event.value("STATUS") == "TENTATIVE" else "confirmed",
         "transparency": "transparent" if event.value("TRANSP") == "TRANSPARENT" else "opaque",
@@ -52,18 +55,6 @@ def event_body(data: bytes, uid: str, generation: int) -> dict[str, Any]:
     if invites(data):
         body["attendees"] = [_attendee(one) for one in event.all("ATTENDEE")]
     return body
-
-
-def changeable(data: bytes) -> dict[str, Any]:
-    """Return what a change of the booking changes: no lists, for Google would replace them."""
-    event = _event(data)
-    return {
-        "summary": event.text("SUMMARY"),
-        "description": event.text("DESCRIPTION"),
-        "location": event.text("LOCATION"),
-        "start": _time(data, event, "DTSTART"),
-        "end": _time(data, event, "DTEND"),
-    }
 
 
 def fence_body(uid: str) -> dict[str, Any]:
@@ -93,22 +84,6 @@ def is_ours(item: Item, uid: str) -> bool:
 def is_fence(item: Item) -> bool:
     """Tell whether an event only takes its id."""
     return bool(private_property(item, FENCE))
-
-
-def is_as_wanted(item: Item, wanted: dict[str, Any]) -> bool:
-    """Tell whether an event says already what a change would make it say."""
-    for name in ("start", "end"):
-        try:
-            if (
-                read_spot(item.get(name), UTC_ZONE).instant
-                != read_spot(wanted[name], UTC_ZONE).instant
-            ):
-                return False
-        except ValueError:
-            return False
-    return all(
-        text_of(item, name) == wanted[name] for name in ("summary", "description", "location")
-    )
 
 
 def _event(data: bytes) -> Component:

@@ -21,6 +21,7 @@ from gateway.adapters.google.people import (
 from gateway.adapters.google.recurrence import Recurrence, read_recurrence
 from gateway.adapters.google.times import Spot, date_spot, read_spot, time_spot
 from gateway.freebusy.busytime import BusyPeriod, BusyType
+from gateway.model.booking_mark import mark
 from gateway.model.component import Component, serialize
 from gateway.model.content_line import Property, raw_property, text_property
 from gateway.model.itip import PRODID
@@ -264,7 +265,7 @@ def _kept(item: Item) -> Iterator[Property]:
         yield raw_property("URL", text_of(item, "htmlLink")[:2000])
     booking = private_property(item, MARKER)
     if booking:
-        yield text_property("X-CALGATE-BOOKING", booking)
+        yield mark(booking)
 
 
 def private_property(item: Mapping[str, Any], name: str) -> str:

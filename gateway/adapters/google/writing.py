@@ -8,19 +8,20 @@ from typing import Any
 
 from gateway.adapters.google.answers import NO_ANSWER, GoogleRefusal
 from gateway.adapters.google.booking_event import (
-    changeable,
     event_body,
     event_id,
     fence_body,
     invites,
-    is_as_wanted,
     is_fence,
     is_ours,
 )
 from gateway.adapters.google.client import Ask, GoogleClient, Json
 from gateway.adapters.google.normalise import is_cancelled
 from gateway.adapters.google.people import text_of
-from gateway.errors import NotFound, Unavailable
+from gateway.adapters.google.times import read_spot, zone_called
+from gateway.errors import Unavailable
+from gateway.model.timerange import MINUTE, TimeRange, format_rfc3339
+from gateway.model.zone import UTC_ZONE
 
 MAX_GENERATIONS = 16
 TRIES = 2
@@ -37,7 +38,7 @@ class Writing:
         self._client = client
 
     async def create(self, calendar_id: str, uid: str, data: bytes) -> None:
-        """Make the booking's event; where it is there already, see that it says the same."""
+        """Make the booking's event; where it is there already, its owner may have changed it."""
         send = "all" if invites(data) else "none"
         for generation in range(MAX_GENERATIONS):
             body = event_body(data, uid, generation)
@@ -56,23 +57,32 @@ class Writing:
                 # Left by a removal that was cut short; the booking lives under the next id.
                 await self._delete(calendar_id, body["id"])
                 continue
-            if not is_as_wanted(found, body):
-                await self._change(calendar_id, found, changeable(data), send)
             return
         raise Unavailable("All ids of this booking's event are taken.")
 
-    async def update(self, calendar_id: str, uid: str, data: bytes) -> None:
-        """Change the booking's event; raise NotFound where it is no longer there."""
-        for generation in range(MAX_GENERATIONS):
-            found = await self._get(calendar_id, event_id(uid, generation))
-            if found is None:
-                break
-            if not is_cancelled(found) and is_ours(found, uid) and not is_fence(found):
-                send = "all" if invites(data) else "none"
-                await self._change(calendar_id, found, changeable(data), send)
-                return
-        await self._calendar_is_there(calendar_id)
-        raise NotFound("event")
+    async def find(self, calendar_id: str, uid: str) -> TimeRange | None:
+        """Return when the booking's event is; None where there is none that stands."""
+        found = await self._standing(calendar_id, uid)
+        return None if found is None else await self._time(calendar_id, found)
+
+    async def move(
+        self, calendar_id: str, uid: str, before: TimeRange, after: TimeRange
+    ) -> TimeRange | None:
+        """Move the booking's event unless its owner did; return when it is, None where it is gone.
+
+        Only its times are sent: whatever else is in it stays as its owner has it.
+        """
+        current = await self._standing(calendar_id, uid)
+        for _ in range(ROUNDS):
+            if current is None or is_cancelled(current):
+                return None
+            now = await self._time(calendar_id, current)
+            if now != before:
+                return now
+            if await self._moved(calendar_id, current, after):
+                return after
+            current = await self._get(calendar_id, text_of(current, "id"))
+        raise Unavailable(UNCLEAR)
 
     async def remove(self, calendar_id: str, uid: str) -> None:
         """Delete every live event of the booking, and let none come to life later.
@@ -86,7 +96,7 @@ class Writing:
             found = await self._get(calendar_id, name)
             if found is None:
                 if generation == 0:
-                    await self._calendar_is_there(calendar_id)
+                    await self._calendar(calendar_id)
                     await self._fence(calendar_id, uid)
                 return
             if not is_cancelled(found) and is_ours(found, uid):
@@ -110,32 +120,50 @@ class Writing:
             raise
         return text_of(made, "id") == body["id"] and not is_cancelled(made)
 
-    async def _change(self, calendar_id: str, found: Json, wanted: Json, send: str) -> None:
-        name = text_of(found, "id")
-        current: Json | None = found
-        for _ in range(ROUNDS):
-            if current is None or is_cancelled(current):
-                raise NotFound("event")
-            if is_as_wanted(current, wanted):
-                return
-            etag = text_of(current, "etag")
+    async def _standing(self, calendar_id: str, uid: str) -> Json | None:
+        """Return the booking's live event; None only where the calendar itself can be read."""
+        for generation in range(MAX_GENERATIONS):
+            found = await self._get(calendar_id, event_id(uid, generation))
+            if found is None:
+                break
+            if not is_cancelled(found) and is_ours(found, uid) and not is_fence(found):
+                return found
+        await self._calendar(calendar_id)
+        return None
 
-            def ask(service: Any) -> Any:
-                return service.events().patch(
-                    calendarId=calendar_id, eventId=name, body=wanted, sendUpdates=send
-                )
+    async def _time(self, calendar_id: str, item: Json) -> TimeRange:
+        home = UTC_ZONE
+        try:
+            if read_spot(item.get("start"), home).is_date:
+                entry = await self._calendar(calendar_id)
+                home = zone_called(entry.get("timeZone")) or UTC_ZONE
+            start, end = (read_spot(item.get(name), home).instant for name in ("start", "end"))
+        except ValueError as error:
+            raise Unavailable("The booking's event cannot be read.") from error
+        return TimeRange(start, max(end, start + MINUTE))
 
-            try:
-                await self._once(ask, If_Match=etag)
-            except GoogleRefusal as refusal:
-                if refusal.status not in {NOT_FOUND, GONE, CHANGED} and not refusal.is_unclear:
-                    raise
-            else:
-                return
-            current = await self._get(calendar_id, name)
-        if current is not None and is_as_wanted(current, wanted):
-            return
-        raise Unavailable(UNCLEAR)
+    async def _moved(self, calendar_id: str, current: Json, after: TimeRange) -> bool:
+        """Tell whether Google says that it moved the event, as it was just read."""
+        body = {
+            "start": {"dateTime": format_rfc3339(after.start)},
+            "end": {"dateTime": format_rfc3339(after.end)},
+        }
+
+        def ask(service: Any) -> Any:
+            return service.events().patch(
+                calendarId=calendar_id,
+                eventId=text_of(current, "id"),
+                body=body,
+                sendUpdates="all" if current.get("attendees") else "none",
+            )
+
+        try:
+            await self._once(ask, If_Match=text_of(current, "etag"))
+        except GoogleRefusal as refusal:
+            if refusal.status not in {NOT_FOUND, GONE, CHANGED} and not refusal.is_unclear:
+                raise
+            return False
+        return True
 
     async def _delete(self, calendar_id: str, name: str, send: str = "none") -> None:
         def ask(service: Any) -> Any:
@@ -183,9 +211,11 @@ class Writing:
             raise GoogleRefusal(NO_ANSWER)
         return found
 
-    async def _calendar_is_there(self, calendar_id: str) -> None:
-        """Raise where not the event is missing but the whole calendar, which is also a 404."""
-        await self._client.read(lambda service: service.calendarList().get(calendarId=calendar_id))
+    async def _calendar(self, calendar_id: str) -> Json:
+        """Return the calendar; where it is missing, which is also a 404, raise."""
+        return await self._client.read(
+            lambda service: service.calendarList().get(calendarId=calendar_id)
+        )
 
     async def _once(self, ask: Ask, **headers: str) -> Json:
         """Send a write once; what broke off on the way is an unclear answer."""

@@ -56,7 +56,7 @@ class GraphAdapter:
     def __init__(self, client: GraphClient, clock: Clock) -> None:
         self._client = client
         self._clock = clock
-        self._writing = Writing(client)
+        self._writing = Writing(client, self._home)
         self._push = Push(client, clock)
 
     # --- reading
@@ -210,9 +210,16 @@ class GraphAdapter:
         await self._writing.create(upstream_id, uid, data)
 
     @told
-    async def update(self, upstream_id: str, uid: str, data: bytes) -> None:
-        """Change the event of a booking; NotFound where its owner has removed it."""
-        await self._writing.update(upstream_id, uid, data)
+    async def find(self, upstream_id: str, uid: str) -> TimeRange | None:
+        """Return when a booking's event is, None where there is none that stands."""
+        return await self._writing.find(upstream_id, uid)
+
+    @told
+    async def move(
+        self, upstream_id: str, uid: str, *, before: TimeRange, after: TimeRange
+    ) -> TimeRange | None:
+        """Move a booking's event, unless its owner did; return when it is."""
+        return await self._writing.move(upstream_id, uid, before, after)
 
     @told
     async def remove(self, upstream_id: str, uid: str) -> None:

@@ -5,29 +5,34 @@ transactionId, by which Graph itself drops a repeated request, and as an extende
 the event is searched for.
 """
 
-import uuid
 from typing import Any
 
-from gateway.adapters.graph.fields import Item, is_true, read_time, text_of
+from gateway.adapters.graph.fields import Item
 from gateway.errors import Refused, Unavailable
+from gateway.model.booking_mark import transaction_of
 from gateway.model.component import Component
 from gateway.model.content_line import Property
 from gateway.model.local_time import datetime_of
 from gateway.model.moment import Moments
 from gateway.model.objects import read_one
+from gateway.model.timerange import TimeRange
 from gateway.model.zone import UTC_ZONE
 
 MARKER = "String {6f1c6d1e-8d0a-4c49-9b3f-2c5d0e7a41b8} Name calgate-booking"
 """The named property that holds a booking's UID; the id is ours and never changes."""
-NAMESPACE = uuid.UUID("6f1c6d1e-8d0a-4c49-9b3f-2c5d0e7a41b8")
 SENSITIVITIES = {"PRIVATE": "private", "CONFIDENTIAL": "confidential"}
 
 
 def event_body(data: bytes, uid: str) -> dict[str, Any]:
     """Return the event of a booking's iCalendar."""
     event = _event(data)
-    body = changeable(data) | {
-        "transactionId": str(uuid.uuid5(NAMESPACE, uid)),
+    body: dict[str, Any] = {
+        "subject": event.text("SUMMARY"),
+        "body": {"contentType": "text", "content": event.text("DESCRIPTION")},
+        "location": {"displayName": event.text("LOCATION")},
+        "start": _time(data, event, "DTSTART"),
+        "end": _time(data, event, "DTEND"),
+        "transactionId": transaction_of(uid),
         "showAs": _shown(event),
         "sensitivity": SENSITIVITIES.get(event.value("CLASS"), "normal"),
         "allowNewTimeProposals": False,
@@ -39,15 +44,12 @@ def event_body(data: bytes, uid: str) -> dict[str, Any]:
     return body
 
 
-def changeable(data: bytes) -> dict[str, Any]:
-    """Return what a change of the booking changes: no lists, for Graph would replace them."""
-    event = _event(data)
+def times_of(span: TimeRange) -> dict[str, Any]:
+    """Return a change of an event's time, and of nothing else."""
+    start, end = (datetime_of(moment).isoformat() for moment in (span.start, span.end))
     return {
-        "subject": event.text("SUMMARY"),
-        "body": {"contentType": "text", "content": event.text("DESCRIPTION")},
-        "location": {"displayName": event.text("LOCATION")},
-        "start": _time(data, event, "DTSTART"),
-        "end": _time(data, event, "DTEND"),
+        "start": {"dateTime": start, "timeZone": "UTC"},
+        "end": {"dateTime": end, "timeZone": "UTC"},
     }
 
 
@@ -57,32 +59,9 @@ def found_by(uid: str) -> str:
     return f"singleValueExtendedProperties/Any(ep: ep/id eq '{name}' and ep/value eq '{value}')"
 
 
-def is_as_wanted(item: Item, wanted: dict[str, Any]) -> bool:
-    """Tell whether an event says already what a change would make it say."""
-    try:
-        if any(read_time(item.get(name)) != read_time(wanted[name]) for name in ("start", "end")):
-            return False
-    except (ValueError, OverflowError):
-        return False
-    texts = (("subject",), ("location", "displayName"), ("body", "content"))
-    return all(_words(item, *one) == _words(wanted, *one) for one in texts)
-
-
-def patch_for(item: Item, wanted: dict[str, Any]) -> dict[str, Any]:
-    """Return a change of an event; the body of an online meeting holds the way in, and stays."""
-    if not is_true(item, "isOnlineMeeting"):
-        return wanted
-    return {name: value for name, value in wanted.items() if name != "body"}
-
-
 def is_meeting(item: Item) -> bool:
     """Tell whether others must hear that an event is called off."""
     return bool(item.get("attendees")) and item.get("isOrganizer") is not False
-
-
-def _words(item: Item, *where: str) -> list[str]:
-    # Exchange keeps other line ends and blanks than it was given.
-    return text_of(item, *where).split()
 
 
 def _event(data: bytes) -> Component:

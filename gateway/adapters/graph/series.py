@@ -21,7 +21,7 @@ FIELDS = (
     "originalEndTimeZone,isAllDay,isCancelled,isOrganizer,showAs,sensitivity,importance,categories,"
     "location,locations,recurrence,responseStatus,attendees,organizer,onlineMeeting,"
     "onlineMeetingUrl,webLink,isReminderOn,reminderMinutesBeforeStart,createdDateTime,"
-    "lastModifiedDateTime,cancelledOccurrences"
+    "lastModifiedDateTime,cancelledOccurrences,transactionId"
 )
 PAGE = 500
 

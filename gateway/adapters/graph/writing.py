@@ -4,18 +4,17 @@ Law: nothing is written before it was looked for, and an answer that does not co
 looking, never guessed and never tried again at once.
 """
 
+from collections.abc import Awaitable, Callable
+
 from gateway.adapters.graph.answers import GraphRefusal
-from gateway.adapters.graph.booking_event import (
-    changeable,
-    event_body,
-    found_by,
-    is_as_wanted,
-    is_meeting,
-    patch_for,
-)
+from gateway.adapters.graph.booking_event import event_body, found_by, is_meeting, times_of
 from gateway.adapters.graph.client import INCOMPLETE, GraphClient, Json, path
-from gateway.adapters.graph.fields import Item, objects_of, text_of
-from gateway.errors import NotFound, Unavailable
+from gateway.adapters.graph.fields import Item, is_true, objects_of, text_of
+from gateway.adapters.graph.normalise import render
+from gateway.errors import Refused, Unavailable
+from gateway.model.event_time import event_time
+from gateway.model.timerange import TimeRange
+from gateway.model.zone import UTC_ZONE, Zone
 
 ROUNDS = 3
 """How often a change is decided anew because somebody else changed the event meanwhile."""
@@ -27,11 +26,12 @@ UNCLEAR = "Office 365 did not say whether the event was written."
 class Writing:
     """Creates, changes and removes the events of bookings in one account."""
 
-    def __init__(self, client: GraphClient) -> None:
+    def __init__(self, client: GraphClient, home: Callable[[], Awaitable[Zone]]) -> None:
         self._client = client
+        self._home = home
 
     async def create(self, calendar_id: str, uid: str, data: bytes) -> None:
-        """Make the booking's event; where it is there already, see that it says the same."""
+        """Make the booking's event; where it is there already, its owner may have changed it."""
         found = await self._find(calendar_id, uid)
         if not found:
             made = await self._post(calendar_id, event_body(data, uid))
@@ -41,15 +41,32 @@ class Writing:
                     return  # said to be made; a search may lag behind
                 raise Unavailable(UNCLEAR)
         await self._keep_one(found)
-        await self._change(found[0], changeable(data))
 
-    async def update(self, calendar_id: str, uid: str, data: bytes) -> None:
-        """Change the booking's event; raise NotFound where it is no longer there."""
+    async def find(self, calendar_id: str, uid: str) -> TimeRange | None:
+        """Return when the booking's event is; None where there is none that stands."""
+        found = await self._find(calendar_id, uid)
+        return await self._time(found[0]) if found else None
+
+    async def move(
+        self, calendar_id: str, uid: str, before: TimeRange, after: TimeRange
+    ) -> TimeRange | None:
+        """Move the booking's event unless its owner did; return when it is, None where it is gone.
+
+        Only its times are sent: whatever else is in it stays as its owner has it.
+        """
         found = await self._find(calendar_id, uid)
         if not found:
-            raise NotFound("event")
+            return None
         await self._keep_one(found)
-        await self._change(found[0], changeable(data))
+        item: Item | None = found[0]
+        for _ in range(ROUNDS):
+            now = await self._time(item) if item is not None else None
+            if item is None or now != before:
+                return now
+            if await self._moved(item, after):
+                return after
+            item = await self._again(text_of(item, "id"))
+        raise Unavailable(UNCLEAR)
 
     async def remove(self, calendar_id: str, uid: str) -> None:
         """Delete every event of the booking."""
@@ -104,34 +121,37 @@ class Writing:
             raise
         return True
 
-    async def _change(self, item: Item, wanted: Json) -> None:
-        for _ in range(ROUNDS):
-            if is_as_wanted(item, wanted):
-                return
-            name = text_of(item, "id")
-            try:
-                await self._client.write(
-                    "PATCH",
-                    path("me", "events", name),
-                    body=patch_for(item, wanted),
-                    if_match=text_of(item, "@odata.etag"),
-                )
-            except GraphRefusal as refusal:
-                if refusal.status in GONE:
-                    raise NotFound("event") from refusal
-                if refusal.status != CHANGED and not refusal.is_unclear:
-                    raise
-            else:
-                return
-            item = await self._again(name)
-        raise Unavailable(UNCLEAR)
+    async def _time(self, item: Item) -> TimeRange | None:
+        """Return when an event is; None where it is called off."""
+        home = await self._home() if is_true(item, "isAllDay") else UTC_ZONE
+        try:
+            data = render({**item, "recurrence": None}, (), home).data
+            assert data is not None, "render gives bytes"
+            return event_time(data, home)
+        except (ValueError, OverflowError, Refused) as error:
+            raise Unavailable("The booking's event cannot be read.") from error
 
-    async def _again(self, name: str) -> Item:
+    async def _moved(self, item: Item, after: TimeRange) -> bool:
+        """Tell whether Graph says that it moved the event, as it was just read."""
+        try:
+            await self._client.write(
+                "PATCH",
+                path("me", "events", text_of(item, "id")),
+                body=times_of(after),
+                if_match=text_of(item, "@odata.etag"),
+            )
+        except GraphRefusal as refusal:
+            if refusal.status not in GONE | {CHANGED} and not refusal.is_unclear:
+                raise
+            return False
+        return True
+
+    async def _again(self, name: str) -> Item | None:
         try:
             item = await self._client.read(path("me", "events", name))
         except GraphRefusal as refusal:
             if refusal.status in GONE:
-                raise NotFound("event") from refusal
+                return None
             raise
         if text_of(item, "id") != name:
             raise Unavailable(INCOMPLETE)
