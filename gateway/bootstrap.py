@@ -20,7 +20,7 @@ from gateway.model.timerange import DAY, Instant
 from gateway.outside import consents, guard_options, mailer, push_address, reach, shared
 from gateway.ports import Cipher, Clock, Store
 from gateway.services.booking import BookingService
-from gateway.services.claim import REMOVE, WRITE, Claim, RateLimits
+from gateway.services.claim import MOVE, REMOVE, WRITE, Claim, RateLimits
 from gateway.services.connections import ConnectionService
 from gateway.services.consent import ConsentService
 from gateway.services.contacts import ContactService
@@ -28,6 +28,7 @@ from gateway.services.doctor import Doctor
 from gateway.services.ending import END, Ending
 from gateway.services.engagement_look import Looking
 from gateway.services.feeds import FeedService
+from gateway.services.follow import Follow
 from gateway.services.freebusy import FreeBusyService
 from gateway.services.grants import GrantService
 from gateway.services.hooks import HookService
@@ -35,7 +36,10 @@ from gateway.services.index import IndexService
 from gateway.services.last_look import LastLook
 from gateway.services.mails import SEND, MailSending, Postbox
 from gateway.services.meetings import MeetingService
+from gateway.services.move_event import MoveEvent
+from gateway.services.moving import MovingService
 from gateway.services.notices import Notices
+from gateway.services.noticing import CHECK
 from gateway.services.objects import ObjectService
 from gateway.services.outbox import Handler, OutboxService
 from gateway.services.owners import OwnerService
@@ -161,14 +165,12 @@ class _Parts:
         )
         ending = Ending(store, clock, cipher, sources, known)
         freebusy = FreeBusyService(store, clock)
+        look, upstreams = LastLook(store, sources, cipher), Upstreams(store, sources, cipher)
         writeback = Writeback(
-            store,
-            clock,
-            freebusy,
-            look=LastLook(store, sources, cipher),
-            upstreams=Upstreams(store, sources, cipher),
-            notices=notices,
+            store, clock, freebusy, look=look, upstreams=upstreams, notices=notices
         )
+        moves = MoveEvent(store, clock, freebusy, look=look, upstreams=upstreams, notices=notices)
+        follow = Follow(store, clock, upstreams, notices)
         sending = MailSending(store, clock, postbox, mailer(config))
         self.outbox = OutboxService(
             store,
@@ -176,6 +178,8 @@ class _Parts:
             {
                 WRITE: Handler(run=writeback.write, buried=writeback.written_off),
                 REMOVE: Handler(run=writeback.remove, buried=writeback.left_behind),
+                MOVE: Handler(run=moves.run, buried=moves.left),
+                CHECK: Handler(run=follow.check, buried=follow.unasked),
                 SEND: Handler(run=sending.run, buried=sending.buried),
                 END: Handler(run=ending.run, buried=ending.left),
             },
@@ -191,6 +195,15 @@ class _Parts:
             ),
             node=node,
             public_url=config.public_url,
+        )
+        bookings = BookingService(
+            store,
+            clock,
+            freebusy,
+            claim,
+            outbox=self.outbox,
+            notices=notices,
+            wait_seconds=config.booking.wait_seconds,
         )
         self.index = IndexService(store, clock)
         self.looking = Looking(store, clock)
@@ -226,6 +239,14 @@ class _Parts:
             objects=ObjectService(store, clock),
             freebusy=freebusy,
             bookings=bookings,
+            moving=MovingService(
+                store,
+                clock,
+                bookings,
+                claim,
+                outbox=self.outbox,
+                wait_seconds=config.booking.wait_seconds,
+            ),
             pages=PageService(store, clock),
             settings=SettingsService(
                 store,

@@ -208,6 +208,12 @@ SAMPLES: dict[str, Sample] = {
     ),
     "getBooking": Sample(method="GET", path="/bookings/{id}", make=booking),
     "cancelBooking": Sample(method="POST", path="/bookings/{id}/cancel", make=booking),
+    "rescheduleBooking": Sample(
+        method="POST",
+        path="/bookings/{id}/reschedule",
+        body={"start": format_rfc3339(TEN)},
+        make=booking,
+    ),
     "acceptBooking": Sample(method="POST", path="/bookings/{id}/accept", make=request),
     "declineBooking": Sample(method="POST", path="/bookings/{id}/decline", make=request),
     "explain": Sample(

@@ -14,17 +14,23 @@ from gateway.freebusy.busytime import BusyPeriod, BusyType
 from gateway.model.booking import BLOCKING, Booking
 from gateway.model.collection import Collection, Provider, Role
 from gateway.model.connection import Connection, Health
+from gateway.model.event_time import at_another_time, event_time
 from gateway.model.page import WEEKDAYS, SchedulingPage
 from gateway.model.principal import Owner
 from gateway.model.timerange import HOUR, MINUTE, Instant, TimeRange
+from gateway.model.zones import UTC_ZONE
 from gateway.services.booking import BookingService
 from gateway.services.booking_request import BookingRequest
-from gateway.services.claim import REMOVE, WRITE, Claim, RateLimits
+from gateway.services.claim import MOVE, REMOVE, WRITE, Claim, RateLimits
+from gateway.services.follow import Follow
 from gateway.services.freebusy import FreeBusyService
 from gateway.services.last_look import LastLook
 from gateway.services.mails import SEND, MailSending, Postbox
 from gateway.services.meetings import MeetingService
+from gateway.services.move_event import MoveEvent
+from gateway.services.moving import MovingService
 from gateway.services.notices import Notices
+from gateway.services.noticing import CHECK
 from gateway.services.objects import ObjectService
 from gateway.services.outbox import Handler, OutboxService
 from gateway.services.writeback import Upstreams, Writeback
@@ -93,6 +99,28 @@ class ScriptedSources:
         if self.after_effect:
             raise self.after_effect.pop(0)
 
+    async def find(self, upstream_id: str, uid: str) -> TimeRange | None:
+        """Return when the event is."""
+        self.calls.append(("look", upstream_id, uid))
+        data = self.events.get((upstream_id, uid))
+        return None if data is None else event_time(data, UTC_ZONE)
+
+    async def move(
+        self, upstream_id: str, uid: str, *, before: TimeRange, after: TimeRange
+    ) -> TimeRange | None:
+        """Move the event unless it is elsewhere, or fail before or after that."""
+        self.calls.append(("move", upstream_id, uid))
+        if self.refusals:
+            raise self.refusals.pop(0)
+        data = self.events.get((upstream_id, uid))
+        there = None if data is None else event_time(data, UTC_ZONE)
+        if data is None or there != before:
+            return there
+        self.events[upstream_id, uid] = at_another_time(data, after)
+        if self.after_effect:
+            raise self.after_effect.pop(0)
+        return after
+
     async def remove(self, upstream_id: str, uid: str) -> None:
         """Forget the event; one that is gone is gone."""
         self.calls.append(("remove", upstream_id, uid))
@@ -116,6 +144,7 @@ class Desk:
     outbox: OutboxService
     bookings: BookingService
     meetings: MeetingService
+    moving: MovingService
     notices: Notices
     postbox: Postbox
     owner: Owner
@@ -214,9 +243,13 @@ def join(
     look = LastLook(store, sources, cipher, deadline=deadline)
     upstreams = Upstreams(store, sources, cipher)
     writeback = Writeback(store, clock, freebusy, look=look, upstreams=upstreams, notices=notices)
+    moves = MoveEvent(store, clock, freebusy, look=look, upstreams=upstreams, notices=notices)
+    follow = Follow(store, clock, upstreams, notices)
     handlers = {
         WRITE: Handler(run=writeback.write, buried=writeback.written_off),
         REMOVE: Handler(run=writeback.remove, buried=writeback.left_behind),
+        MOVE: Handler(run=moves.run, buried=moves.left),
+        CHECK: Handler(run=follow.check, buried=follow.unasked),
     }
     if mailer is not None:
         sending = MailSending(store, clock, postbox, mailer)
@@ -239,6 +272,7 @@ def join(
         notices=notices,
         wait_seconds=wait_seconds,
     )
+    moving = MovingService(store, clock, bookings, claim, outbox=outbox, wait_seconds=wait_seconds)
     return Desk(
         store=store,
         clock=clock,
@@ -248,6 +282,7 @@ def join(
         outbox=outbox,
         bookings=bookings,
         meetings=MeetingService(store, clock, freebusy, claim, bookings),
+        moving=moving,
         notices=notices,
         postbox=postbox,
         owner=owner,

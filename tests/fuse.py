@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from gateway import ports
+from gateway.model.timerange import TimeRange
 from tests.booking_desk import ScriptedSources
 
 
@@ -75,6 +76,15 @@ class FusedSources(ScriptedSources):
         self._fuse.burn()
         await super().create(upstream_id, uid, data)
         self._fuse.burn()
+
+    async def move(
+        self, upstream_id: str, uid: str, *, before: TimeRange, after: TimeRange
+    ) -> TimeRange | None:
+        """Move an event; die before or after."""
+        self._fuse.burn()
+        there = await super().move(upstream_id, uid, before=before, after=after)
+        self._fuse.burn()
+        return there
 
     async def remove(self, upstream_id: str, uid: str) -> None:
         """Remove an event; die before or after."""

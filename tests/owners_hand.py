@@ -37,26 +37,27 @@ class OwnersHand:
         return sorted((one for one in found if one), key=lambda one: one.start)
 
     async def moves(self, span: TimeRange, *, title: str = "") -> None:
-        """Move the only event there is, and perhaps call it something else."""
+        """Move the earliest event, and perhaps call it something else."""
         match self.source:
             case GoogleSource():
-                (item,) = self.source.server.world.live(ANA)
+                item = min(self.source.server.world.live(ANA), key=_google_start)
                 changed = item | _times(span, "Z") | ({"summary": title} if title else {})
                 self.source.server.world.put(ANA, changed)
             case GraphSource():
                 world, calendar = self.source.server.world, self.source.calendar_id
-                (item,) = world.live(calendar)
+                item = min(world.live(calendar), key=_google_start)
                 changed = item | _times(span, "") | ({"subject": title} if title else {})
                 world.put(calendar, changed)
             case ExchangeSource():
-                (item,) = self.source.mailbox.calendar.items.values()
+                items = self.source.mailbox.calendar.items.values()
+                item = min(items, key=lambda one: one.findtext(f"{T}Start") or "")
                 for name, moment in (("Start", span.start), ("End", span.end)):
                     item.find(f"{T}{name}").text = format_rfc3339(moment)
                 if title:
                     item.find(f"{T}Subject").text = title
                 self.source.mailbox.put(item)
             case CaldavSource():
-                href, data = await self._only()
+                href, data = await self._earliest()
                 await self.source.ask("PUT", href, at_another_time(data, span))
 
     async def adds_a_link(self) -> None:
@@ -79,7 +80,7 @@ class OwnersHand:
                 item.find(f"{T}UID").text = "040000008200E00074C5"
                 self.source.mailbox.put(item)
             case CaldavSource():
-                href, data = await self._only()
+                href, data = await self._earliest()
                 linked = data.replace(b"END:VEVENT", b"URL:https://video.example/abc\r\nEND:VEVENT")
                 await self.source.ask("PUT", href, linked)
 
@@ -97,12 +98,13 @@ class OwnersHand:
                 (identifier,) = self.source.mailbox.calendar.items
                 self.source.mailbox.remove(identifier)
             case CaldavSource():
-                href, _ = await self._only()
+                href, _ = await self._earliest()
                 await self.source.ask("DELETE", href)
 
-    async def _only(self) -> tuple[str, bytes]:
+    async def _earliest(self) -> tuple[str, bytes]:
         objects, _ = await read(self.source.open())
-        (one,) = [item for item in objects if item.data is not None]
+        there = [item for item in objects if item.data is not None]
+        one = min(there, key=lambda item: event_time(item.data, UTC_ZONE).start)
         return one.key.rpartition("/")[2], one.data
 
     def titles(self) -> list[str]:
@@ -122,6 +124,10 @@ async def owners_hand(kind: str, peers: Peers) -> AsyncIterator[OwnersHand]:
     """Run a source of a kind with an empty calendar."""
     async with open_source(kind, peers) as source:
         yield OwnersHand(source)
+
+
+def _google_start(item: Any) -> str:
+    return str(item["start"]["dateTime"])[:19]
 
 
 def _times(span: TimeRange, mark: str) -> dict[str, Any]:

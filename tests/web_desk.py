@@ -54,6 +54,7 @@ def services_of(
         objects=desk.objects,
         freebusy=freebusy,
         bookings=desk.bookings,
+        moving=desk.moving,
         pages=PageService(store, clock),
         settings=SettingsService(store, hosts=edge.hosts, custom_domains=edge.custom_domains),
         feeds=FeedService(store, clock, freebusy, desk.cipher),

@@ -51,6 +51,16 @@ def coalesce(periods: Iterable[BusyPeriod], window: TimeRange) -> list[BusyPerio
     return merged
 
 
+def without(periods: Iterable[BusyPeriod], span: TimeRange) -> list[BusyPeriod]:
+    """Return what is left of busy periods outside a span."""
+    return [
+        BusyPeriod(low, high, kind)
+        for start, end, kind in periods
+        for low, high in ((start, min(end, span.start)), (max(start, span.end), end))
+        if low < high
+    ]
+
+
 def merge(spans: Iterable[tuple[Instant, Instant]]) -> list[tuple[Instant, Instant]]:
     """Return the union of half-open spans as sorted spans that do not touch."""
     union: list[tuple[Instant, Instant]] = []

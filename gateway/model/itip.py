@@ -5,6 +5,7 @@ Times are UTC, so no VTIMEZONE is needed and no client can read one wrongly.
 
 from dataclasses import dataclass
 
+from gateway.model.booking_mark import mark
 from gateway.model.component import Component, serialize
 from gateway.model.content_line import Property, raw_property, text_property
 from gateway.model.timerange import Instant, format_utc
@@ -83,6 +84,8 @@ def _message(meeting: Meeting, method: str, status: str, agent: str = "") -> byt
         *([text_property("LOCATION", meeting.location)] if meeting.location else []),
         raw_property("STATUS", status),
         raw_property("TRANSP", "OPAQUE"),
+        # Said to nobody but the owner's calendar: by it the event is known whatever becomes of it.
+        *([] if method else [mark(meeting.uid)]),
         *_participants(meeting, method, agent),
     ]
     calendar.components = [entry]

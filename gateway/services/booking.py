@@ -21,11 +21,13 @@ from gateway.model.principal import Owner
 from gateway.model.timerange import DAY, MINUTE, Instant, TimeRange
 from gateway.ports import Clock, Store, Transaction
 from gateway.services.booking_request import BookingRequest, check_key, checked
-from gateway.services.booking_views import BookingView, Offer
+from gateway.services.booking_views import LIVE, BookingView, Offer, told
 from gateway.services.circumstances import calendars_of, circumstances, names
-from gateway.services.claim import REMOVE, WRITE, Claim, Claimed, live_page, owned
+from gateway.services.claim import MOVE, REMOVE, WRITE, Claim, Claimed, live_page, owned
 from gateway.services.freebusy import FreeBusyService
-from gateway.services.notices import Notices, meeting_of
+from gateway.services.meeting_texts import meeting_of
+from gateway.services.notices import Notices
+from gateway.services.noticing import wake_conflicts
 from gateway.services.outbox import OutboxService
 from gateway.services.tokens import digest
 from gateway.services.writeback import let_go, take_out_event
@@ -41,15 +43,6 @@ AROUND = ((DAY // 2, DAY // 2), (2 * DAY, 7 * DAY))
 """How far before and after a refused start the nearest free ones are looked for, one by one."""
 NEAREST = 3
 STUCK_AFTER = 5 * MINUTE
-LIVE = frozenset(
-    {
-        BookingState.HELD,
-        BookingState.WRITING,
-        BookingState.PENDING,
-        BookingState.CONFIRMED,
-        BookingState.REQUESTED,
-    }
-)
 
 
 class BookingService:
@@ -81,20 +74,43 @@ class BookingService:
     # --- looking
 
     async def slots(
-        self, page: SchedulingPage, window: TimeRange, now: Instant, duration: int
+        self,
+        page: SchedulingPage,
+        window: TimeRange,
+        now: Instant,
+        duration: int,
+        *,
+        moving: Booking | None = None,
     ) -> Offer:
-        """Return what a page offers in a window; no source is asked for it."""
+        """Return what a page offers in a window; no source is asked for it.
+
+        To a booking that is to be moved its own time is no obstacle.
+        """
         async with self._store.read() as tx:
-            return await self._offer(tx, page, window, now, duration)
+            return await self._offer(tx, page, window, now, duration, moving=moving)
 
     async def _offer(
-        self, tx: Transaction, page: SchedulingPage, window: TimeRange, now: Instant, duration: int
+        self,
+        tx: Transaction,
+        page: SchedulingPage,
+        window: TimeRange,
+        now: Instant,
+        duration: int,
+        *,
+        moving: Booking | None,
     ) -> Offer:
         calendars = await calendars_of(tx, await _owner(tx, page.owner_id), now)
         found: Sequence[TimeRange] = ()
         if not calendars.lost:
             given = await circumstances(
-                tx, self._freebusy, page, calendars, window=window, now=now, only_looking=True
+                tx,
+                self._freebusy,
+                page,
+                calendars,
+                window=window,
+                now=now,
+                only_looking=True,
+                moving=moving,
             )
             found = offered(given, window, duration)
         return Offer(
@@ -166,7 +182,7 @@ class BookingService:
         except SlotTaken:
             # In turn as well: hundreds that are refused at once must not take every reader.
             async with self.turn:
-                raise await self._taken(page, wanted) from None
+                raise await self.refusal(page, wanted.start, wanted.duration) from None
 
     async def attempted(self, page: SchedulingPage, address: str) -> None:
         """Tell the owner of somebody who found a calendar lost, and so no times (S30)."""
@@ -221,7 +237,7 @@ class BookingService:
         booking = await self._current(claimed.booking.id)
         if booking.state is BookingState.HELD:
             booking = await self._let_go(booking)
-        return _answer(booking, again=claimed.again)
+        return told(booking, again=claimed.again)
 
     async def _wait_for(self, booking_id: str) -> None:
         """Wait for what another request, or another node, has in hand."""
@@ -249,14 +265,16 @@ class BookingService:
             pass  # it was finished in this very moment
         return await self._current(booking.id)
 
-    async def _taken(self, page: SchedulingPage, wanted: BookingRequest) -> SlotTaken:
+    async def refusal(
+        self, page: SchedulingPage, start: Instant, duration: int, *, moving: Booking | None = None
+    ) -> SlotTaken:
         """Return the refusal with the nearest free starts; most often they are of the same day."""
-        now, length = self._clock.now(), wanted.duration * MINUTE
+        now, length = self._clock.now(), duration * MINUTE
         found: tuple[Instant, ...] = ()
         for before, after in AROUND:
-            window = TimeRange(wanted.start - before, wanted.start + after + length)
-            offer = await self.slots(page, window, now, wanted.duration)
-            found = nearest(offer.slots, wanted.start)
+            window = TimeRange(start - before, start + after + length)
+            offer = await self.slots(page, window, now, duration, moving=moving)
+            found = nearest(offer.slots, start)
             if len(found) == NEAREST:
                 break
         return SlotTaken(found)
@@ -288,6 +306,7 @@ class BookingService:
             ended = await tx.bookings.move(
                 replace(
                     booking,
+                    moving=None,
                     sequence=booking.sequence + 1,
                     reason="visitor" if by_visitor else "owner",
                 ),
@@ -297,7 +316,8 @@ class BookingService:
             was_written = booking.state not in (BookingState.REQUESTED, BookingState.HELD)
             if was_written and not await take_out_event(tx, ended, now):
                 await tx.outbox.add(REMOVE, ended.id, {"booking": ended.id}, now)
-            await self._notices.cancelled(tx, ended, booking.state, now, by_visitor=by_visitor)
+            await self._notices.cancelled(tx, ended, booking.state, now, by=ended.reason)
+            await wake_conflicts(tx, ended.owner_id, now)
         self._outbox.nudge()
         return ended
 
@@ -344,12 +364,13 @@ class BookingService:
         """
         now = self._clock.now()
         async with self._store.read() as tx:
-            stuck = [
-                one for one in await tx.bookings.unfinished() if one.updated_at + STUCK_AFTER <= now
-            ]
-        for booking in stuck:
+            found = [(WRITE, one) for one in await tx.bookings.unfinished()]
+            found += [(MOVE, one) for one in await tx.bookings.on_the_move()]
+        for kind, booking in found:
+            if booking.updated_at + STUCK_AFTER > now:
+                continue
             async with self._store.write(owner_id=booking.owner_id) as tx:
-                await tx.outbox.add(WRITE, booking.id, {"booking": booking.id}, now)
+                await tx.outbox.add(kind, booking.id, {"booking": booking.id}, now)
         return False
 
     # --- reading
@@ -366,19 +387,6 @@ class BookingService:
         if booking is None or booking.end + LINK_LIVES < self._clock.now():
             raise NotFound("booking")
         return booking
-
-
-def _answer(booking: Booking, *, again: bool) -> Booking:
-    """Return the booking as it is told, or raise why there is none."""
-    if booking.state is BookingState.REJECTED or (
-        booking.state is BookingState.REQUESTED and booking.reason and not again
-    ):
-        if booking.reason == "slot_taken":
-            raise SlotTaken
-        raise CalendarUnavailable((), "A calendar could not be read.")
-    if booking.state is BookingState.WRITING:
-        return replace(booking, state=BookingState.PENDING)
-    return booking
 
 
 async def _owner(tx: Transaction, owner_id: int) -> Owner:

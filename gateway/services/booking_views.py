@@ -1,11 +1,22 @@
 """What bookings look like to those who ask: what a page offers, a booking to its link's holder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from gateway.model.booking import Booking
+from gateway.errors import CalendarUnavailable, SlotTaken
+from gateway.model.booking import Booking, BookingState
 from gateway.model.page import SchedulingPage
 from gateway.model.principal import Owner
 from gateway.model.timerange import Instant, TimeRange
+
+LIVE = frozenset(
+    {
+        BookingState.HELD,
+        BookingState.WRITING,
+        BookingState.PENDING,
+        BookingState.CONFIRMED,
+        BookingState.REQUESTED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,3 +41,16 @@ class BookingView:
     booking: Booking
     page: SchedulingPage | None
     owner: Owner
+
+
+def told(booking: Booking, *, again: bool) -> Booking:
+    """Return the booking as it is told, or raise why there is none."""
+    if booking.state is BookingState.REJECTED or (
+        booking.state is BookingState.REQUESTED and booking.reason and not again
+    ):
+        if booking.reason == "slot_taken":
+            raise SlotTaken
+        raise CalendarUnavailable((), "A calendar could not be read.")
+    if booking.state is BookingState.WRITING:
+        return replace(booking, state=BookingState.PENDING)
+    return booking

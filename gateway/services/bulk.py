@@ -57,6 +57,11 @@ class Batch:
         changed = {name: item.uid for name, item in self.changed.items()}
         return changed | {name: item.uid for name, item in self.new.items()}
 
+    @property
+    def written(self) -> list[tuple[str, bytes]]:
+        """The UID and the bytes of everything that is written."""
+        return [(item.uid, item.data) for item in (*self.changed.values(), *self.new.values())]
+
     async def holds(self, tx: Transaction, collection: Collection, now: Instant) -> bool:
         """Tell whether the calendar is still as it was when the new objects were compiled."""
         if not self.new:

@@ -6,8 +6,10 @@ Slots, the explanation of a time and the claim all read it here, so that they ca
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gateway.freebusy.busytime import BusyPeriod, without
 from gateway.freebusy.explain import Circumstances, reading_window
 from gateway.freebusy.slots import MERGED
+from gateway.model.booking import Booking
 from gateway.model.collection import Collection
 from gateway.model.connection import HealthState
 from gateway.model.page import SchedulingPage
@@ -15,6 +17,7 @@ from gateway.model.principal import Owner
 from gateway.model.timerange import Instant, TimeRange
 from gateway.ports import Transaction
 from gateway.services.freebusy import FreeBusyService
+from gateway.services.noticing import copy_of
 
 GENERAL_CAUSE = "The calendar could not be read for too long."
 
@@ -74,26 +77,49 @@ async def circumstances(
     window: TimeRange,
     now: Instant,
     only_looking: bool = False,
+    moving: Booking | None = None,
 ) -> Circumstances:
     """Read busy time and bookings for a decision about the window.
 
     `only_looking` is for transactions that read and name no calendar: they may be answered from
-    memory.
+    memory. `moving` is a booking that is to get another time: neither it nor its event stands in
+    its own way.
     """
     reading = reading_window(page, window)
-    if only_looking:
+    if only_looking and moving is None:
         together = await freebusy.remembered(calendars.owner, calendars.selected, reading, tx=tx)
         busy = {MERGED: together}
     else:
         each = await freebusy.busy_by_collection(calendars.selected, reading, tx=tx)
+        if moving is not None:
+            each = await _without_event(tx, freebusy, calendars, each, moving)
         busy = {one.public_id: each.get(one.id, []) for one in calendars.selected}
+    bookings = await tx.bookings.blocking(page.owner_id, reading)
     return Circumstances(
         page=page,
         now=now,
         busy=busy,
-        bookings=await tx.bookings.blocking(page.owner_id, reading),
+        bookings=[one for one in bookings if moving is None or one.id != moving.id],
         unavailable={one.public_id: cause_of(one) for one in calendars.lost},
     )
+
+
+async def _without_event(
+    tx: Transaction,
+    freebusy: FreeBusyService,
+    calendars: Calendars,
+    busy: dict[int, list[BusyPeriod]],
+    moving: Booking,
+) -> dict[int, list[BusyPeriod]]:
+    """Return busy time without a booking's own event; what else is there then stays."""
+    home = next((one for one in calendars.selected if one.id == moving.collection_id), None)
+    own = TimeRange(moving.start, moving.end)
+    event = await copy_of(tx, home.id, moving, own) if home is not None else None
+    if home is None or event is None:
+        return busy
+    others = [one for one in await tx.index.candidates(home.id, own) if one.id != event.id]
+    beside = await freebusy.of_records(tx, others, home, own)
+    return {**busy, home.id: sorted([*without(busy.get(home.id, ()), own), *beside])}
 
 
 def names(collections: Sequence[Collection]) -> tuple[str, ...]:

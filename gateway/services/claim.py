@@ -6,6 +6,7 @@ transaction, so that what was shown, or looked at a moment before, decides nothi
 """
 
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,16 +14,26 @@ from gateway.errors import (
     CalendarUnavailable,
     Conflict,
     IdempotencyMismatch,
+    Invalid,
     NotFound,
     SlotTaken,
     TooManyRequests,
 )
 from gateway.freebusy.explain import Rule, explain
 from gateway.model.address import mailbox_key
-from gateway.model.booking import Booking, BookingState
+from gateway.model.booking import Booking, BookingState, Move
+from gateway.model.collection import Collection
 from gateway.model.page import PageState, SchedulingPage
 from gateway.model.principal import Owner
-from gateway.model.timerange import DAY, HOUR, MINUTE, Instant, TimeRange
+from gateway.model.timerange import (
+    DAY,
+    HOUR,
+    MAX_INSTANT,
+    MIN_INSTANT,
+    MINUTE,
+    Instant,
+    TimeRange,
+)
 from gateway.ports import Cipher, Job, StoredAnswer, Transaction
 from gateway.services.booking_request import BookingRequest
 from gateway.services.circumstances import Calendars, calendars_of, cause_of, circumstances, names
@@ -33,6 +44,7 @@ from gateway.services.tokens import digest, new_id, new_secret
 
 WRITE = "booking.write"
 REMOVE = "booking.remove"
+MOVE = "booking.move"
 ACCEPTED = "accepted"
 """The reason of a held booking that was a request: refused by the last look, it is one again."""
 DECIDED_BY_OWNER = frozenset({Rule.STATE, Rule.NOTICE, Rule.HORIZON, Rule.CLOSED, Rule.STEP})
@@ -57,6 +69,23 @@ class Claimed:
     booking: Booking
     job: Job | None = None
     again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveRequest:
+    """Another time that somebody wants for a booking; `duration` is minutes.
+
+    `by` is `visitor` or `owner`, `address` the visitor's network address.
+    """
+
+    start: Instant
+    duration: int
+    by: str
+    address: str = ""
+
+    def digest(self, booking_id: str) -> str:
+        """Return a digest of what is asked for, to tell whether a repeated key means the same."""
+        return sha256(f"move {booking_id} {self.start} {self.duration}".encode()).hexdigest()
 
 
 class Claim:
@@ -144,14 +173,51 @@ class Claim:
         held = await tx.bookings.move(claimed, BookingState.HELD, now)
         return Claimed(booking=held, job=await self.job(tx, held, now))
 
+    async def reschedule(
+        self, tx: Transaction, booking_id: str, wanted: MoveRequest, key: str | None, now: Instant
+    ) -> Claimed | CalendarUnavailable:
+        """Give a booking a second time that it keeps until its calendar has one of the two."""
+        booking = await tx.bookings.get(booking_id)
+        if booking is None:
+            raise NotFound("booking")
+        body = wanted.digest(booking.id)
+        if key is not None and await _is_answered(tx, booking, key, body):
+            return Claimed(booking=booking, again=True)
+        page, owner = await _page_of(tx, booking)
+        move = _as_asked(page, wanted, now)
+        _assert_movable(booking, await tx.collections.get(booking.collection_id or 0), now)
+        if (move.start, move.end) == (booking.start, booking.end):
+            return Claimed(booking=booking)
+        if wanted.by == "visitor":
+            await self._count_address(tx, wanted.address, now)
+            await self._count_mailboxes(tx, {booking.email, *booking.guests}, now)
+        calendars = await calendars_of(tx, owner, now)
+        if calendars.lost and wanted.by == "visitor":
+            await self._notices.calendar_lost(tx, owner, page, calendars.lost, now)
+        if calendars.lost:
+            return unavailable(calendars)
+        there = replace(booking, start=move.start, end=move.end, updated_at=now)
+        if await self._refused(tx, page, calendars, there, moving=booking):
+            raise SlotTaken
+        keeping = await tx.bookings.move(replace(booking, moving=move), booking.state, now)
+        if key is not None:
+            stored = StoredAnswer(digest=body, booking_id=booking.id)
+            await tx.keys.put(booking.page_id, key, stored, now)
+        return Claimed(booking=keeping, job=await self.job(tx, keeping, now, kind=MOVE))
+
     async def _count(self, tx: Transaction, request: BookingRequest, now: Instant) -> None:
         """Count the booking under its network address and every mailbox that will get mail."""
-        limits = self._limits
         await self._count_address(tx, request.address, now)
+        await self._count_mailboxes(tx, {request.email, *request.guests}, now)
+
+    async def _count_mailboxes(self, tx: Transaction, addresses: set[str], now: Instant) -> None:
         # Sorted, so that two claims never wait for each other's counters.
-        for mailbox in sorted({mailbox_key(one) for one in (request.email, *request.guests)}):
+        for mailbox in sorted(map(mailbox_key, addresses)):
             wait = await tx.counters.hit(
-                f"booking:email:{mailbox}", now, window=DAY, limit=limits.per_email_per_day
+                f"booking:email:{mailbox}",
+                now,
+                window=DAY,
+                limit=self._limits.per_email_per_day,
             )
             if wait:
                 raise TooManyRequests("bookings_per_email_per_day", wait)
@@ -172,11 +238,18 @@ class Claim:
         wanted: Booking,
         *,
         forgiven: frozenset[Rule] = frozenset(),
+        moving: Booking | None = None,
     ) -> bool:
         """Ask the slot engine about this one start, at the moment of the claim."""
         span = TimeRange(wanted.start, wanted.end)
         given = await circumstances(
-            tx, self._freebusy, page, calendars, window=span, now=wanted.updated_at
+            tx,
+            self._freebusy,
+            page,
+            calendars,
+            window=span,
+            now=wanted.updated_at,
+            moving=moving,
         )
         reasons = explain(given, wanted.start, span.seconds // MINUTE)
         return any(one.rule not in forgiven for one in reasons)
@@ -201,13 +274,15 @@ class Claim:
             return Claimed(booking=booking)
         return Claimed(booking=booking, job=await self.job(tx, booking, now))
 
-    async def job(self, tx: Transaction, booking: Booking, now: Instant) -> Job | None:
+    async def job(
+        self, tx: Transaction, booking: Booking, now: Instant, *, kind: str = WRITE
+    ) -> Job | None:
         """Store the work that follows and take it in hand at once.
 
         Leased from its first moment: nobody else starts it while this process lives, and it comes
         back by itself when the process dies.
         """
-        await tx.outbox.add(WRITE, booking.id, {"booking": booking.id}, now)
+        await tx.outbox.add(kind, booking.id, {"booking": booking.id}, now)
         leased = await tx.outbox.lease(
             self._node, now, seconds=LEASE_SECONDS, limit=1, subject=booking.id
         )
@@ -249,6 +324,43 @@ class Claim:
             updated_at=now,
             **values,
         )
+
+
+async def _is_answered(tx: Transaction, booking: Booking, key: str, body: str) -> bool:
+    answer = await tx.keys.get(booking.page_id, key)
+    if answer is not None and answer.digest != body:
+        raise IdempotencyMismatch
+    return answer is not None
+
+
+async def _page_of(tx: Transaction, booking: Booking) -> tuple[SchedulingPage, Owner]:
+    try:
+        return await live_page(tx, booking.page_id)
+    except NotFound:
+        raise Conflict("page_gone", "The page of this meeting offers no times any more.") from None
+
+
+def _as_asked(page: SchedulingPage, wanted: MoveRequest, now: Instant) -> Move:
+    wrong: dict[str, str] = {}
+    if wanted.duration not in page.durations:
+        wrong["duration"] = "This page does not offer meetings of that length."
+    if not MIN_INSTANT <= wanted.start < MAX_INSTANT:
+        wrong["start"] = "This is not a time that can be booked."
+    if wrong:
+        raise Invalid(wrong)
+    end = wanted.start + wanted.duration * MINUTE
+    return Move(start=wanted.start, end=end, by=wanted.by, since=now)
+
+
+def _assert_movable(booking: Booking, home: Collection | None, now: Instant) -> None:
+    if booking.state is not BookingState.CONFIRMED:
+        raise Conflict("not_confirmed", "Only a confirmed meeting can be moved.")
+    if booking.end <= now:
+        raise Conflict("over", "This meeting is over.")
+    if booking.moving is not None:
+        raise Conflict("moving", "This meeting is being moved already. Try again in a moment.")
+    if home is None or not home.is_writable:
+        raise CalendarUnavailable((), "The calendar that this meeting is in is gone.")
 
 
 def token_of(booking_id: str) -> str:

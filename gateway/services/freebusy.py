@@ -154,6 +154,17 @@ class FreeBusyService:
             found |= await self._compute(tx, records, collections, window, found)
         return found
 
+    async def of_records(
+        self,
+        tx: Transaction,
+        records: Sequence[ObjectRecord],
+        collection: Collection,
+        window: TimeRange,
+    ) -> list[BusyPeriod]:
+        """Return the busy time that some objects of a calendar make together."""
+        computed = await self._compute(tx, records, [collection], window, {collection.id: ()})
+        return coalesce(computed.get(collection.id, ()), window)
+
     async def _compute(
         self,
         tx: Transaction,

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import structlog
 
 from gateway.errors import AccessLost, CalendarUnavailable, SlotTaken, UpstreamError
-from gateway.freebusy.busytime import BusyPeriod, BusyType
+from gateway.freebusy.busytime import BusyPeriod, BusyType, without
+from gateway.model.booking import Booking
 from gateway.model.collection import Collection
 from gateway.model.connection import Connection
 from gateway.model.page import SchedulingPage
@@ -52,10 +53,13 @@ class LastLook:
         span: TimeRange,
         selected: Sequence[Collection],
         stale: Sequence[Collection],
+        *,
+        moving: Booking | None = None,
     ) -> None:
         """Raise SlotTaken if a source is busy then, CalendarUnavailable if one does not say.
 
         A source that cannot be asked about one time is trusted while it works, and only then.
+        `moving` is a booking whose own event does not count.
         """
         able = {
             spec.provider: Capability.LAST_LOOK in spec.capabilities
@@ -66,7 +70,7 @@ class LastLook:
             raise Unreadable.of(mute)
         asked = [one for one in selected if not one.is_local and able.get(one.provider.value)]
         answers = await asyncio.gather(
-            *(self._busy(one, page, span) for one in asked), return_exceptions=True
+            *(self._busy(one, page, span, moving) for one in asked), return_exceptions=True
         )
         for answer in answers:
             if isinstance(answer, BaseException):
@@ -74,7 +78,13 @@ class LastLook:
         if any(answers):
             raise SlotTaken
 
-    async def _busy(self, collection: Collection, page: SchedulingPage, span: TimeRange) -> bool:
+    async def _busy(
+        self,
+        collection: Collection,
+        page: SchedulingPage,
+        span: TimeRange,
+        moving: Booking | None,
+    ) -> bool:
         window = TimeRange(
             span.start - page.buffer_before * MINUTE, span.end + page.buffer_after * MINUTE
         )
@@ -82,6 +92,9 @@ class LastLook:
         try:
             async with asyncio.timeout(self._deadline):
                 periods = await self._ask(collection, window)
+            if moving is not None and moving.collection_id == collection.id:
+                # What its owner has put over it meanwhile is the owner's to know.
+                periods = without(periods, TimeRange(moving.start, moving.end))
             return any(blocks(period, window, page) for period in periods)
         except UpstreamError as error:
             cause = str(error) or cause

@@ -5,7 +5,7 @@ could have us send their words to anybody. The owner, who asked for it, reads ev
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from babel import Locale, UnknownLocaleError
@@ -16,6 +16,7 @@ from gateway.model.collection import Collection
 from gateway.model.connection import Connection
 from gateway.model.page import SchedulingPage
 from gateway.model.principal import Owner
+from gateway.model.timerange import TimeRange
 from gateway.model.zones import UTC_ZONE, zone
 
 Translate = Callable[[str, str], str]
@@ -52,7 +53,7 @@ class VisitorLetters:
         _ = self._
         lines = [_("The meeting is confirmed."), "", *self._facts()]
         if not guest:
-            lines += ["", _("To cancel it, open:"), self._given.manage_url]
+            lines += ["", _("To move or cancel it, open:"), self._given.manage_url]
         return self._subject(_("Confirmed: {title} with {owner}")), _body(lines)
 
     def invited(self, *, guest: bool) -> Text:
@@ -98,6 +99,33 @@ class VisitorLetters:
         return self._subject(_("Cancelled: {title} with {owner}")), _body(
             [said, "", *self._facts()]
         )
+
+    def moved(self, before: Booking, *, guest: bool, by_visitor: bool) -> Text:
+        """Tell that a meeting has another time."""
+        _ = self._
+        said = (
+            _("The meeting has been moved, as you asked.")
+            if by_visitor and not guest
+            else _("The meeting has been moved.")
+        )
+        old = when(before, before.time_zone, self._locale)
+        lines = [said, "", *self._facts(), _("Before: {when}").format(when=old)]
+        if not guest:
+            lines += ["", _("To move or cancel it, open:"), self._given.manage_url]
+        return self._subject(_("Moved: {title} with {owner}")), _body(lines)
+
+    def not_moved(self) -> Text:
+        """Tell that a meeting stands where it stood."""
+        _ = self._
+        lines = [
+            _("The meeting could not be moved. It stays at its time."),
+            "",
+            *self._facts(),
+            "",
+            _("To move or cancel it, open:"),
+            self._given.manage_url,
+        ]
+        return self._subject(_("Not moved: {title} with {owner}")), _body(lines)
 
     def not_booked(self) -> Text:
         """Tell that a booking which got no answer was not made."""
@@ -155,11 +183,53 @@ class OwnerLetters:
         more = _("Once a calendar is connected you can accept it in the dashboard; or decline it.")
         return self._letter(_("New request: {title}, {when}"), f"{said}\n{more}")
 
-    def cancelled(self, *, by_visitor: bool) -> Text:
-        """Tell that a booking was cancelled."""
+    def cancelled(self, *, by: str) -> Text:
+        """Tell that a booking was cancelled, and by whom."""
         _ = self._
-        said = _("The visitor cancelled this meeting.") if by_visitor else _("It is cancelled.")
+        said = _("It is cancelled.")
+        if by == "visitor":
+            said = _("The visitor cancelled this meeting.")
+        elif by == "calendar":
+            said = _("You removed it from your calendar, so it is cancelled. The visitor is told.")
         return self._letter(_("Cancelled: {title}, {when}"), said)
+
+    def moved(self, before: Booking, *, by: str) -> Text:
+        """Tell that a booking has another time, and who gave it that."""
+        _ = self._
+        said = _("You moved this meeting. The visitor is told.")
+        if by == "visitor":
+            said = _("The visitor moved this meeting. It is changed in your calendar.")
+        elif by == "calendar":
+            said = _("You moved this meeting in your calendar. The visitor is told.")
+        old = when(before, self._given.owner.time_zone, self._locale)
+        return self._letter(
+            _("Moved: {title}, {when}"), f"{said}\n{_('Before: {when}').format(when=old)}"
+        )
+
+    def move_not_written(self, cause: str) -> Text:
+        """Tell that a booking cannot be moved in the calendar, and what is kept meanwhile."""
+        _ = self._
+        said = _("A meeting cannot be moved in your calendar: {cause}").format(cause=cause)
+        more = _("Until it is clear which time it has, both are kept. Check the connection.")
+        return self._letter(_("Not moved in your calendar: {title}, {when}"), f"{said}\n{more}")
+
+    def conflict(self, found: TimeRange, others: Sequence[Booking]) -> Text:
+        """Tell that an event was put onto another booking, and that nothing was changed for it."""
+        _, zone_name = self._, self._given.owner.time_zone
+        there = replace(self._given.booking, start=found.start, end=found.end)
+        said = _("You moved this meeting to {when}, where there is another booking:").format(
+            when=when(there, zone_name, self._locale)
+        )
+        lines = [
+            f"  {one.name} <{one.email}>, {when(one, zone_name, self._locale)}" for one in others
+        ]
+        more = [
+            _("Neither was cancelled, and neither visitor has been told."),
+            _("Move one of them in your calendar, or cancel it here; the rest follows by itself."),
+        ]
+        return self._letter(
+            _("Two meetings at one time: {title}, {when}"), "\n".join([said, *lines, *more])
+        )
 
     def not_written(self, cause: str, *, final: bool) -> Text:
         """Tell that a booking could not be put into the calendar, and what to do."""

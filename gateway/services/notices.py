@@ -6,10 +6,10 @@ from itertools import takewhile
 from gateway.model.booking import Booking, BookingState
 from gateway.model.collection import Collection
 from gateway.model.connection import Connection
-from gateway.model.itip import Meeting, Participant, cancel, request
+from gateway.model.itip import cancel, request
 from gateway.model.page import SchedulingPage, stand_in
 from gateway.model.principal import Owner
-from gateway.model.timerange import DAY, Instant
+from gateway.model.timerange import DAY, Instant, TimeRange
 from gateway.ports import Cipher, Transaction
 from gateway.services.circumstances import cause_of, names
 from gateway.services.letters import (
@@ -19,15 +19,17 @@ from gateway.services.letters import (
     Text,
     Translate,
     VisitorLetters,
-    answers,
     attempts_letter,
     back_letter,
     sign_in_letter,
 )
 from gateway.services.mails import Letter, Postbox
+from gateway.services.meeting_texts import meeting_of
 
 LOST = "calendar_lost"
 NOT_WRITTEN = "not_written"
+NOT_MOVED = "not_moved"
+CONFLICT = "conflict"
 ATTEMPT = "booking.attempt"
 ATTEMPTS_TOLD = "booking.attempts_told"
 SIGN_IN = "sign_in_needed"
@@ -112,11 +114,14 @@ class Notices:
         before: BookingState,
         now: Instant,
         *,
-        by_visitor: bool,
+        by: str,
     ) -> None:
-        """Tell everybody who knew of it, with the CANCEL where an invitation went out before."""
+        """Tell everybody who knew of it, with the CANCEL where an invitation went out before.
+
+        `by` is `visitor`, `owner`, `calendar` (the owner, there) or `gateway`.
+        """
         given = await self._occasion(tx, booking)
-        text = VisitorLetters(self._translate, given).cancelled(by_visitor=by_visitor)
+        text = VisitorLetters(self._translate, given).cancelled(by_visitor=by == "visitor")
         invited = before is BookingState.CONFIRMED
         taking_back = (cancel(meeting_of(booking, given.page, given.owner)), "CANCEL")
         told = (booking.email, *(booking.guests if invited else ()))
@@ -132,10 +137,67 @@ class Notices:
                 now=now,
                 calendar=taking_back if invited else None,
             )
-        if booking.is_on_record and not by_visitor:
+        if booking.is_on_record and by != "visitor":
             return  # the owner has just done it
-        mine = OwnerLetters(self._translate, given).cancelled(by_visitor=by_visitor)
+        mine = OwnerLetters(self._translate, given).cancelled(by=by)
         await self._owner(tx, given, "cancelled", mine, now)
+
+    async def moved(
+        self, tx: Transaction, booking: Booking, before: Booking, now: Instant, *, by: str
+    ) -> None:
+        """Tell both sides, once, that a booking has another time; `by` as for `cancelled`."""
+        given = await self._occasion(tx, booking)
+        letters = VisitorLetters(self._translate, given)
+        invitation = request(meeting_of(booking, given.page, given.owner))
+        told = (booking.email, *booking.guests)
+        if booking.is_on_record and not await self._invited_by_us(tx, booking):
+            told = ()  # the provider, who invited them, tells them
+        for recipient in told:
+            text = letters.moved(
+                before, guest=recipient != booking.email, by_visitor=by == "visitor"
+            )
+            await self._visitor(
+                tx, given, recipient, "moved", text, now=now, calendar=(invitation, "REQUEST")
+            )
+        mine = OwnerLetters(self._translate, given).moved(before, by=by)
+        await self._owner(tx, given, "moved", mine, now)
+
+    async def not_moved(self, tx: Transaction, booking: Booking, now: Instant) -> None:
+        """Tell a visitor who got no answer that the booking stands where it stood."""
+        given = await self._occasion(tx, booking)
+        text = VisitorLetters(self._translate, given).not_moved()
+        await self._visitor(tx, given, booking.email, f"not-moved-{now}", text, now=now)
+
+    async def move_not_written(
+        self, tx: Transaction, booking: Booking, cause: str, now: Instant
+    ) -> None:
+        """Tell the owner, once, that a booking cannot be moved in the calendar."""
+        subject = f"{booking.id}.{booking.sequence}"
+        if not await tx.notices.first_since(
+            booking.owner_id, NOT_MOVED, subject, now, quiet=7 * DAY
+        ):
+            return
+        given = await self._occasion(tx, booking)
+        text = OwnerLetters(self._translate, given).move_not_written(cause)
+        await self._owner(tx, given, NOT_MOVED, text, now)
+
+    async def conflict(
+        self,
+        tx: Transaction,
+        booking: Booking,
+        found: TimeRange,
+        others: Sequence[Booking],
+        now: Instant,
+    ) -> None:
+        """Tell the owner, once for each time, that an event was put onto another booking (F31)."""
+        subject = f"{booking.id}.{found.start}"
+        if not await tx.notices.first_since(
+            booking.owner_id, CONFLICT, subject, now, quiet=7 * DAY
+        ):
+            return
+        given = await self._occasion(tx, booking)
+        text = OwnerLetters(self._translate, given).conflict(found, others)
+        await self._owner(tx, given, f"conflict-{found.start}", text, now)
 
     async def not_booked(self, tx: Transaction, booking: Booking, now: Instant) -> None:
         """Tell a visitor who got no answer that nothing was booked."""
@@ -304,45 +366,3 @@ class Notices:
             reply_to=given.booking.email,
         )
         await self._postbox.post(tx, letter, now)
-
-
-def meeting_of(booking: Booking, page: SchedulingPage, owner: Owner) -> Meeting:
-    """Return the meeting as its attendees see it: nothing in it was typed by a stranger."""
-    place = page.location.value if page.location else ""
-    return Meeting(
-        uid=booking.uid,
-        sequence=booking.sequence,
-        stamp=booking.updated_at,
-        start=booking.start,
-        end=booking.end,
-        summary=page.title if booking.is_on_record else f"{page.title}: {owner.name}",
-        location=place,
-        organizer=Participant(email=owner.email, name=owner.name),
-        attendees=tuple(Participant(email=one) for one in (booking.email, *booking.guests)),
-        asks=booking.is_on_record,
-    )
-
-
-def meeting_for_owner(booking: Booking, page: SchedulingPage, owner: Owner) -> Meeting:
-    """Return the meeting as the owner's calendar keeps it: who, and what they answered.
-
-    Never the link that manages it: guests may see this event at a provider.
-    """
-    said = [f"{booking.name} <{booking.email}>"]
-    said += [f"{label}: {answer}" for label, answer in answers(page, booking)]
-    place = page.location.value if page.location else ""
-    visitor = Participant(email=booking.email, name=booking.name)
-    return Meeting(
-        uid=booking.uid,
-        sequence=booking.sequence,
-        stamp=booking.updated_at,
-        start=booking.start,
-        end=booking.end,
-        summary=page.title if booking.is_on_record else f"{page.title}: {booking.name}",
-        # What a contact is invited to says nothing that the invitation does not.
-        description="" if booking.is_on_record else "\n".join(said),
-        location=place,
-        organizer=Participant(email=owner.email, name=owner.name),
-        attendees=(visitor, *(Participant(email=one) for one in booking.guests)),
-        asks=booking.is_on_record,
-    )

@@ -16,6 +16,7 @@ from gateway.model.timerange import Instant
 from gateway.ports import Clock, Store, Transaction
 from gateway.services.bulk import write_many
 from gateway.services.index import basis_of, rebuild_in, zone_key
+from gateway.services.noticing import notice_changes
 from gateway.services.prepared import Prepared, prepare, prepare_off_loop
 from gateway.services.tokens import new_id
 
@@ -89,7 +90,10 @@ class ObjectService:
                 raise Refused(
                     Condition.NO_UID_CONFLICT, "This resource has another UID.", href=name
                 )
-            record = await prepared.write(tx, current, name=name, now=self._clock.now())
+            now = self._clock.now()
+            record = await prepared.write(tx, current, name=name, now=now)
+            written = [(record.uid, record.data)]
+            await notice_changes(tx, current, puts=written, removed=(), now=now)
         return PutResult(created=stored is None, etag=record.etag, record=record)
 
     async def put_many(
@@ -112,7 +116,9 @@ class ObjectService:
                 raise NotFound("object")
             assert_tags(stored, if_match, None)
             if stored is not None:
-                await discard(tx, stored, self._clock.now())
+                now = self._clock.now()
+                await discard(tx, stored, now)
+                await notice_changes(tx, collection, puts=(), removed=[stored], now=now)
 
     # --- calendars
 

@@ -12,6 +12,7 @@ from gateway.services.feeds import FeedService
 from gateway.services.freebusy import FreeBusyService
 from gateway.services.hooks import HookService
 from gateway.services.meetings import MeetingService
+from gateway.services.moving import MovingService
 from gateway.services.objects import ObjectService
 from gateway.services.owners import OwnerService
 from gateway.services.pages import PageService
@@ -44,6 +45,7 @@ class Services:
     objects: ObjectService
     freebusy: FreeBusyService
     bookings: BookingService
+    moving: MovingService
     pages: PageService
     settings: SettingsService
     feeds: FeedService

@@ -10,6 +10,7 @@ from gateway.model.collection import Collection
 from gateway.model.principal import Owner
 from gateway.ports import Clock, Store
 from gateway.services import objects
+from gateway.services.noticing import take_along
 from gateway.services.objects import Tags
 from gateway.services.prepared import prepare_off_loop
 
@@ -65,4 +66,6 @@ async def relocate(
             await objects.discard(tx, here, now)
         current = await objects.current_of(tx, to.collection)
         await prepared.write(tx, current, name=to.name, now=now)
+        if not keep and source.collection.id != current.id:
+            await take_along(tx, source.collection, current, here, now)
     return there is None

@@ -31,10 +31,13 @@ from gateway.ports import (
 )
 from gateway.services.bulk import Batch, prepare_all
 from gateway.services.engagement_look import look
+from gateway.services.follow_plan import is_replaced
 from gateway.services.index import basis_of
 from gateway.services.lease import KEPT_UP_EVERY, LEASE_SECONDS, kept_up
 from gateway.services.notices import Notices
+from gateway.services.noticing import notice_changes
 from gateway.services.objects import discard
+from gateway.services.sync_lease import DoubtError, LostError, as_upstream, check_lease
 from gateway.services.sync_plan import (
     RECHECK_AFTER,
     Bookmark,
@@ -98,6 +101,7 @@ class _Step:
     batch: Batch | None
     before: Bookmark
     after: Bookmark
+    is_replaced: bool = False
 
 
 def secret_of(connection_id: str) -> str:
@@ -167,7 +171,7 @@ class SyncService:
                 outcomes = await self._read_all(
                     connection, collections, lease, _How(full=full, watch=watch)
                 )
-        except _LostError:
+        except LostError:
             return None
         finally:
             now = self._clock.now()
@@ -189,7 +193,7 @@ class SyncService:
             secret = self._cipher.open(connection.secret, bound_to=secret_of(connection.id))
             adapter = self._sources.open(connection, secret)
         except CalgateError as error:
-            failed = _as_upstream(error)
+            failed = as_upstream(error)
             return [await self._failed(item, failed, lease) for item in collections]
         try:
             return [
@@ -211,7 +215,7 @@ class SyncService:
                 return await self._sync(adapter, collection, lease, how)
         except UpstreamError as error:
             return await self._failed(collection, error, lease)
-        except (CalgateError, _LostError):
+        except (CalgateError, LostError):
             raise  # ours, not the source's: the store is overloaded, the lease is lost
         except Exception as error:  # noqa: BLE001 - whatever an adapter does, it costs its own calendar only
             self._log.error("sync.bug", calendar=collection.public_id, exc_info=error)
@@ -258,9 +262,11 @@ class SyncService:
         following = Bookmark(cursor=last.cursor or "")
         made = Plan(puts={}, removes=(), changed=())
         batch: Batch | None = None
+        known = 0
         if not last.unchanged:
             async with self._store.read() as tx:
                 stored = await tx.objects.headers(collection.id)
+            known = len(stored)
             made = plan(staging, {record.name: record.etag.strip('"') for record in stored})
             async with self._store.write() as tx:
                 basis = await basis_of(tx, collection, self._clock.now())
@@ -272,9 +278,17 @@ class SyncService:
             await self._apply(
                 collection,
                 lease,
-                _Step(made=made, batch=batch, before=bookmark, after=following),
+                _Step(
+                    made=made,
+                    batch=batch,
+                    before=bookmark,
+                    after=following,
+                    is_replaced=is_replaced(
+                        complete=last.complete, stored=known, removed=len(made.removes)
+                    ),
+                ),
             )
-        except _DoubtError as doubt:
+        except DoubtError as doubt:
             return Outcome(collection=collection), doubt.verdict, made
         outcome = Outcome(
             collection=collection,
@@ -290,16 +304,16 @@ class SyncService:
         lease: Lease,
         step: _Step,
     ) -> None:
-        """Write a plan with its cursor and the health, or raise _DoubtError and write nothing."""
+        """Write a plan with its cursor and the health, or raise DoubtError and write nothing."""
         now = self._clock.now()
         async with self._store.write(owner_id=collection.owner_id) as tx:
-            await _check_lease(tx, lease)
+            await check_lease(tx, lease)
             current = await tx.collections.get(collection.id)
             if current is None:
-                raise _LostError
+                raise LostError
             verdict = await self._write(tx, current, step)
             if verdict is not Verdict.APPLY:
-                raise _DoubtError(verdict)
+                raise DoubtError(verdict)
             if step.after != step.before:
                 await tx.connections.set_cursor(collection.id, step.after.encode())
             await look(tx, current, now)
@@ -315,11 +329,17 @@ class SyncService:
         window = TimeRange(now, now + JUDGED_AHEAD)
         stored = await tx.objects.count(collection.id) if risky else 0
         before = (await tx.index.busy([collection.id], window))[collection.id] if risky else ()
-        for name in made.removes:
-            record = await tx.objects.get(collection.id, name)
-            if record is not None:
-                await discard(tx, record, now)
+        removed = [
+            record
+            for name in made.removes
+            if (record := await tx.objects.get(collection.id, name)) is not None
+        ]
+        for record in removed:
+            await discard(tx, record, now)
         await batch.write(tx, collection, now)
+        if step.is_replaced:
+            removed = []  # another calendar's: of our events it says nothing
+        await notice_changes(tx, collection, puts=batch.written, removed=removed, now=now)
         if not risky:
             return Verdict.APPLY
         after = (await tx.index.busy([collection.id], window))[collection.id]
@@ -340,14 +360,14 @@ class SyncService:
             return
         seen = Suspicion(fingerprint=made.fingerprint, since=self._clock.now())
         async with self._store.write() as tx:
-            await _check_lease(tx, lease)
+            await check_lease(tx, lease)
             held = replace(bookmark, suspicion=seen)
             await tx.connections.set_cursor(collection.id, held.encode())
 
     async def _failed(self, collection: Collection, error: UpstreamError, lease: Lease) -> Outcome:
         kind = next(kind for cls, kind in FAILURES.items() if isinstance(error, cls))
         async with self._store.write() as tx:
-            await _check_lease(tx, lease)
+            await check_lease(tx, lease)
             current = await tx.collections.get(collection.id)
             if current is not None:
                 health = current.health.failed(kind, error.detail, self._clock.now())
@@ -377,26 +397,3 @@ class SyncService:
         if self._notices is not None and owner is not None and health.failure is None:
             # Only a loss that was told is told to be over (S30).
             await self._notices.calendar_back(tx, owner, collection, self._clock.now())
-
-
-class _LostError(Exception):
-    """Another node has the lease, or the calendar was removed: this tick must write nothing."""
-
-
-class _DoubtError(Exception):
-    """Rolls a transaction back whose result is not believed."""
-
-    def __init__(self, verdict: Verdict) -> None:
-        super().__init__(verdict.value)
-        self.verdict = verdict
-
-
-async def _check_lease(tx: Transaction, lease: Lease) -> None:
-    if not await tx.connections.holds(lease):
-        raise _LostError
-
-
-def _as_upstream(error: CalgateError) -> UpstreamError:
-    if isinstance(error, UpstreamError):
-        return error
-    return SignInNeeded("The stored credentials of this connection cannot be read.")

@@ -40,7 +40,8 @@ from gateway.services.circumstances import calendars_of, circumstances
 from gateway.services.claim import ACCEPTED, REMOVE
 from gateway.services.freebusy import FreeBusyService
 from gateway.services.last_look import LastLook, Unreadable, open_secret
-from gateway.services.notices import Notices, meeting_for_owner
+from gateway.services.meeting_texts import meeting_for_owner
+from gateway.services.notices import Notices
 from gateway.services.objects import discard
 from gateway.services.outbox import GiveUp, Leased
 from gateway.services.prepared import prepare
@@ -108,7 +109,7 @@ class Writeback:
         """Take one booking as far as it gets; every step may be repeated by another process."""
         async with self._store.read() as tx:
             booking = await tx.bookings.get(leased.job.payload["booking"])
-            target = await _target(tx, booking)
+            target = await target_of(tx, booking)
         if booking is None or booking.state not in UNFINISHED:
             return
         if booking.state is BookingState.HELD:
@@ -137,7 +138,7 @@ class Writeback:
         ended = await tx.bookings.move(ended, BookingState.CANCELLED, now)
         # What an unclear answer may have left behind is taken out again.
         await tx.outbox.add(REMOVE, ended.id, {"booking": ended.id}, now)
-        await self._notices.cancelled(tx, ended, booking.state, now, by_visitor=False)
+        await self._notices.cancelled(tx, ended, booking.state, now, by="gateway")
         await self._notices.not_written(tx, ended, reason, now, final=True)
 
     async def _look_once_more(self, booking: Booking) -> None:
@@ -253,7 +254,7 @@ class Writeback:
     async def _confirm(
         self, tx: Transaction, booking: Booking, owner: Owner, target: Collection, now: Instant
     ) -> None:
-        confirmed = replace(booking, reason="")
+        confirmed = replace(booking, reason="", written_at=now)
         confirmed = await tx.bookings.move(confirmed, BookingState.CONFIRMED, now)
         await self._notices.confirmed(tx, confirmed, target, now)
         for one in (await calendars_of(tx, owner, now)).selected:
@@ -266,7 +267,7 @@ class Writeback:
         """Take a cancelled booking out of the provider's calendar."""
         async with self._store.read() as tx:
             booking = await tx.bookings.get(leased.job.payload["booking"])
-            target = await _target(tx, booking)
+            target = await target_of(tx, booking)
         if booking is None or target is None or target.is_local:
             return
         if self._clock.now() - booking.updated_at > PATIENCE:
@@ -315,7 +316,7 @@ async def store_event(
 
 async def take_out_event(tx: Transaction, booking: Booking, now: Instant) -> bool:
     """Remove a booking's event from its local calendar; tell whether it was a local one's."""
-    target = await _target(tx, booking)
+    target = await target_of(tx, booking)
     if target is None or not target.is_local:
         return False
     record = await tx.objects.by_uid(target.id, booking.uid)
@@ -329,7 +330,8 @@ def object_name(booking: Booking) -> str:
     return f"{booking.id}.ics"
 
 
-async def _target(tx: Transaction, booking: Booking | None) -> Collection | None:
+async def target_of(tx: Transaction, booking: Booking | None) -> Collection | None:
+    """Return the calendar that a booking is written to; None where it takes no more writes."""
     if booking is None or booking.collection_id is None:
         return None
     target = await tx.collections.get(booking.collection_id)

@@ -163,6 +163,12 @@ class Bookings(Repository):
             TABLE.state == BookingState.CONFIRMED.value,
         )
 
+    async def with_reason(self, owner_id: int, reason: str) -> Sequence[Booking]:
+        return await self._where(TABLE.owner_id == owner_id, BLOCKS, TABLE.reason == reason)
+
+    async def on_the_move(self) -> Sequence[Booking]:
+        return await self._where(TABLE.moving_end.is_not(None), BLOCKS)
+
     async def unfinished(self, owner_id: int | None = None) -> Sequence[Booking]:
         if owner_id is None:
             return await self._where(UNFINISHED)

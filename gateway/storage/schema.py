@@ -17,9 +17,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    false,
-    text,
 )
+
+from gateway.storage.schema_moving import moving_columns, moving_index
 
 metadata = MetaData(
     naming_convention={
@@ -292,26 +292,15 @@ booking = Table(
     Column("source", String(32), nullable=False),
     Column("locale", String(16), nullable=False),
     Column("reason", String(32), nullable=False),
-    Column("moving_start", BigInteger),
-    Column("moving_end", BigInteger),
-    Column("moving_by", String(16), nullable=False, server_default=""),
-    Column("moving_since", BigInteger, nullable=False, server_default="0"),
-    Column("moving_written", Boolean, nullable=False, server_default=false()),
-    Column("written_at", BigInteger, nullable=False, server_default="0"),
     # Of a meeting without a page (ports.Bookings); otherwise the page says it.
     Column("title", Text, nullable=False, server_default=""),
     Column("place", Text, nullable=False, server_default=""),
+    *moving_columns(),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Index(None, "owner_id", "start_at"),
     Index(None, "owner_id", "end_at"),
-    Index(
-        "ix_booking_owner_id_moving_end",
-        "owner_id",
-        "moving_end",
-        sqlite_where=text("moving_end IS NOT NULL"),
-        postgresql_where=text("moving_end IS NOT NULL"),
-    ),
+    moving_index(),
     Index(None, "collection_id", "end_at"),
     Index(None, "page_id", "start_at"),
     Index(None, "state"),

@@ -25,6 +25,7 @@ PROMISED = {
     "PATCH /settings",
     "GET /bookings",
     "POST /bookings/{id}/cancel",
+    "POST /bookings/{id}/reschedule",
     "POST /bookings/{id}/accept",
     "POST /bookings/{id}/decline",
     "GET /contacts",

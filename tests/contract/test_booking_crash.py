@@ -10,7 +10,9 @@ import pytest
 
 from gateway.model.booking import Booking, BookingState
 from gateway.model.connection import Health
+from gateway.model.event_time import event_time
 from gateway.model.timerange import DAY, MINUTE
+from gateway.model.zones import UTC_ZONE
 from gateway.services.outbox import LEASE_SECONDS
 from tests.booking_desk import TEN, Desk, a_desk, overlaps
 from tests.fuse import Fuse, FusedMailer, FusedSources, FusedStore, Killed
@@ -64,6 +66,15 @@ class Crashes:
             for calendar in self.desk.calendars.values():
                 found += [record.uid for record in await tx.objects.list(calendar.id)]
         return found
+
+    async def times(self, uid: str) -> list[int]:
+        """Return when the events of a booking are, here and at the source."""
+        found = [data for (_, one), data in self.desk.sources.events.items() if one == uid]
+        async with self.desk.store.read() as tx:
+            for calendar in self.desk.calendars.values():
+                record = await tx.objects.by_uid(calendar.id, uid)
+                found += [record.data] if record is not None else []
+        return [span.start for one in found if (span := event_time(one, UTC_ZONE)) is not None]
 
     def mails(self, word: str, recipient: str) -> list[email.message.EmailMessage]:
         """Return the mails taken in for a recipient whose subject begins with a word."""
@@ -236,6 +247,44 @@ async def book_and_settle(
 ) -> None:
     """Book and do what follows; note the answer, if the process lived to give it."""
     answers.append(await process.book(start, key=key))
+    await process.outbox.settle()
+    await process.outbox.close()
+    process.store._fuse.alive()
+
+
+async def test_killed_anywhere_in_a_move(crashes):
+    """In the end it has one of the two times, its one event the same, and neither time is lost."""
+    for at in range(STEPS):
+        start = next_start(at)
+        await refreshed(crashes)
+        made = crashes.process(Fuse())
+        booking = await made.book(start)
+        await made.outbox.settle()
+        crashes.desk.clock.advance(1)
+        process = crashes.process(Fuse(at))
+        died = await killed(move_and_settle(process, booking, start + 30 * MINUTE))
+        await crashes.recovered(at=at % 4)
+        await crashes.recovered()
+        (after,) = [one for one in await crashes.desk.stored() if one.id == booking.id]
+        seen = await crashes.times(booking.uid)
+
+        assert after.state is BookingState.CONFIRMED, at
+        assert after.moving is None, at
+        assert after.start in (start, start + 30 * MINUTE), at
+        assert seen == [after.start], at
+        assert bool(crashes.mails("Moved", "vera@example.net")) or after.start == start, at
+        if not died:
+            assert after.start == start + 30 * MINUTE
+            break
+        await crashes.process(Fuse()).bookings.cancel_as_owner(booking.owner_id, booking.id)
+        await crashes.recovered()
+    else:
+        pytest.fail("the sweep never got to the end of a move")
+
+
+async def move_and_settle(process: Desk, booking: Booking, start: int) -> None:
+    """Move and do what follows."""
+    await process.moving.by_owner(booking.owner_id, booking.id, start)
     await process.outbox.settle()
     await process.outbox.close()
     process.store._fuse.alive()

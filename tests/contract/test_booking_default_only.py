@@ -84,7 +84,7 @@ def test_writes_elsewhere_are_zero(
     refusals,
     lost_answer,
 ):
-    """Whatever is selected, for create and cancel only the default is written to (S28).
+    """Whatever is selected, for create, move and cancel only the default is written to (S28).
 
     Failures, lost answers, retries and another default chosen in between change nothing of that.
     """
@@ -115,6 +115,16 @@ def test_writes_elsewhere_are_zero(
         assert written(desk) <= {default}
         (stored,) = await desk.stored()
         assert stored.state is BookingState.CONFIRMED
+
+        desk.sources.refusals = list(refusals)
+        if lost_answer:
+            desk.sources.after_effect = [errors.Unavailable("the answer got lost")]
+        await desk.moving.by_owner(desk.owner.id, booking.id, TEN + HOUR)
+        await finish(desk, clock)
+        assert await holdings(desk) == only | {default: [booking.uid]}
+        assert written(desk) <= {default}
+        (moved,) = await desk.stored()
+        assert (moved.start, moved.moving) == (TEN + HOUR, None)
 
         desk.sources.refusals = list(refusals)
         if by_visitor:

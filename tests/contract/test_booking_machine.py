@@ -179,6 +179,31 @@ class Bookings(RuleBasedStateMachine):
             self.run(work)
             del self.live[one.id]
 
+    @rule(target=made, one=consumes(made), day=days, at=quarters)
+    def move(self, one: Made | None, day: int, at: int) -> Made | None:
+        """Move a booking; it may go wherever it could be booked if it were not there."""
+        if one is None or one.id not in self.live:
+            return None
+        start = FIRST_DAY + day * DAY + at * MINUTE
+        work = self.desk.moving.by_owner(self.desk.owner.id, one.id, start)
+        end = start + one.end - one.start
+        if one.end <= self.clock.now():
+            with pytest.raises(errors.Conflict):
+                self.run(work)
+            return one
+        rest = {key: value for key, value in self.live.items() if key != one.id}
+        self.live, every = rest, self.live
+        expected = None if start == one.start else self._expected(one.page, start, end)
+        self.live = every
+        if expected is not None:
+            with pytest.raises(expected):
+                self.run(work)
+            return one
+        moved = self.run(work)
+        assert (moved.start, moved.end, moved.moving) == (start, end, None)
+        self.live[one.id] = Made(one.id, one.page, start, end)
+        return self.live[one.id]
+
     @rule(
         target=events,
         calendar=st.sampled_from(CALENDARS),

@@ -91,14 +91,16 @@ async def renamed(source: CaldavSource) -> None:
 
 
 async def test_a_booking_that_was_renamed_moves(source: CaldavSource) -> None:
-    """An event that stands under another name by now is found by its UID and replaced there."""
+    """An event that stands under another name by now is found by its UID and moved there."""
     adapter, calendar = await opened(source)
-    await adapter.create(calendar, BOOKING, an_event(BOOKING, start="20261201T090000Z"))
+    await adapter.create(calendar, BOOKING, an_event(BOOKING))
     await renamed(source)
-    await adapter.update(calendar, BOOKING, an_event(BOOKING, start="20261202T090000Z"))
+    before = await adapter.find(calendar, BOOKING)
+    assert before is not None
+    assert await adapter.move(calendar, BOOKING, before=before, after=an_hour(14)) == an_hour(14)
 
     (item,) = await events(source)
-    assert b"DTSTART:20261202T090000Z" in (item.data or b"")
+    assert b"DTSTART:20261201T140000Z" in (item.data or b"")
 
 
 async def test_a_booking_that_was_renamed_is_removed(source: CaldavSource) -> None:

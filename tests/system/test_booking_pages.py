@@ -55,6 +55,28 @@ async def test_cancelled_by_the_button_alone(desk, jane, visitor):
     assert action not in [form.action for form in gone.forms]
 
 
+async def test_moved_by_the_form_alone(desk, jane, visitor):
+    """Another time of the week, chosen and sent; opening its page changes nothing."""
+    shown = await booked(visitor)
+    (before,) = await bookings_of(desk, jane)
+    there = f"{shown.url.path}/move"
+    times = await visitor.open(there)
+    await visitor.open(there)
+    (unmoved,) = await bookings_of(desk, jane)
+    assert unmoved == before
+    starts = re.findall(r'name="start" value="([0-9TZ]+)"', times.text)
+    assert format_utc(before.start) not in starts
+    fields = [(name, value) for name, value in times.form(there).fields if name != "start"]
+    moved = await visitor.post(there, [*fields, ("start", starts[-1])])
+    (after,) = await bookings_of(desk, jane)
+
+    assert moved.url.path == shown.url.path
+    assert (format_utc(after.start), after.sequence) == (starts[-1], 1)
+    nothing = await visitor.post(there, fields)
+    assert "Choose another time" in nothing.text
+    assert (await bookings_of(desk, jane)) == [after]
+
+
 async def test_errors_stand_beside_their_fields(desk, jane, visitor):
     """What was filled in is kept; each field says what is wrong with it; nothing is booked."""
     form = await to_details(visitor)

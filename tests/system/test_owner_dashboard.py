@@ -1,9 +1,13 @@
 """The dashboard: how calendars fare, what is booked and asked for, mails that are kept."""
 
+import re
+
 from gateway.model.booking import BookingState
 from gateway.model.principal import Owner
+from gateway.model.timerange import DAY, TimeRange, format_utc
 from gateway.ports import StoredMail
 from gateway.services.mails import raw_of
+from tests.booking_desk import a_request
 from tests.owner_desk import OwnerDesk
 from tests.plain_browser import PlainBrowser
 
@@ -137,3 +141,22 @@ async def test_anothers_mail_cannot_be_read(desk: OwnerDesk, browser: PlainBrows
     await keep_mail(desk, await desk.owner(OTHER))
 
     assert (await browser.open("/dashboard/mails/ml_1")).status == 404
+
+
+async def test_a_meeting_is_moved(desk: OwnerDesk, jane: Owner, browser: PlainBrowser) -> None:
+    """The owner picks a time of the week; the dashboard says who moved it."""
+    await desk.calendar(jane)
+    page = await desk.page(jane, weekly_hours=ALWAYS, durations=(30,))
+    bookings, now = desk.services.bookings, desk.services.clock.now()
+    offer = await bookings.slots(page, TimeRange(now, now + 3 * DAY), now, 30)
+    booking = await bookings.book(page, a_request(offer.slots[-1].start))
+    there = f"/dashboard/bookings/{booking.id}/move"
+    times = await browser.open(there)
+    starts = re.findall(r'name="start" value="([0-9TZ]+)"', times.text)
+    fields = [(name, value) for name, value in times.form(there).fields if name != "start"]
+    shown = await browser.post(there, [*fields, ("start", starts[-1])])
+    after = await desk.services.bookings.get(jane.id, booking.id)
+
+    assert format_utc(after.start) == starts[-1]
+    assert "The meeting was moved." in shown.text
+    assert "Moved by you" in shown.text

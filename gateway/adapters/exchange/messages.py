@@ -81,9 +81,9 @@ def _folder_shape() -> str:
     return f"<m:FolderShape><t:BaseShape>IdOnly</t:BaseShape>{fields}</m:FolderShape>"
 
 
-def _fields(names: Iterable[str]) -> str:
+def _fields(names: Iterable[str], more: str = "") -> str:
     uris = "".join(f'<t:FieldURI FieldURI="{name}"/>' for name in names)
-    return f"<t:AdditionalProperties>{uris}</t:AdditionalProperties>"
+    return f"<t:AdditionalProperties>{uris}{more}</t:AdditionalProperties>"
 
 
 def sync(folder: str, state: str, most: int) -> str:
@@ -104,7 +104,7 @@ def get_items(ids: Sequence[str]) -> str:
     """Return the content of GetItem with everything that an object is made of."""
     shape = (
         "<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:BodyType>Text</t:BodyType>"
-        f"{_fields((*ITEM_FIELDS, *BUSY_FIELDS, *CALENDAR_FIELDS))}</m:ItemShape>"
+        f"{_fields((*ITEM_FIELDS, *BUSY_FIELDS, *CALENDAR_FIELDS), MARKER)}</m:ItemShape>"
     )
     return f"{shape}{item_ids(ids)}"
 

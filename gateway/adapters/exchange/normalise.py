@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gateway.adapters.exchange.fields import (
     Element,
+    T,
     child_of,
     children_of,
     is_true,
@@ -20,6 +21,7 @@ from gateway.adapters.exchange.fields import (
 from gateway.adapters.exchange.recurrence import deleted_starts, rule_of
 from gateway.adapters.exchange.zone_of import zone_of
 from gateway.freebusy.busytime import BusyPeriod, BusyType
+from gateway.model.booking_mark import mark
 from gateway.model.component import Component, serialize
 from gateway.model.content_line import Property, raw_property, text_property
 from gateway.model.itip import PRODID
@@ -215,6 +217,9 @@ def _kept(item: Element) -> Iterator[Property]:
         stamp = _stamp(item, field)
         if stamp:
             yield raw_property(name, stamp)
+    for one in item.findall(f"{T}ExtendedProperty"):
+        if child_of(one, "ExtendedFieldURI") is not None and text_of(one, "Value"):
+            yield mark(text_of(one, "Value"))  # the only one that is asked for
     categories = [one.text for one in children_of(item, "Categories") if one.text]
     for category in categories[:20]:
         yield text_property("CATEGORIES", category)

@@ -9,7 +9,7 @@ from gateway.model import booking as model
 from gateway.model.collection import Collection
 from gateway.model.timerange import DAY, MAX_INSTANT, Instant, TimeRange
 from gateway.web.api import shapes
-from gateway.web.api.operation import Call, Operation, Parameter
+from gateway.web.api.operation import KEY, Call, Operation, Parameter
 from gateway.web.api.texts import read_instant, text_of, text_or_none
 
 PAST = 90 * DAY
@@ -33,7 +33,12 @@ def shown(one: model.Booking) -> shapes.Booking:
         answers=dict(one.answers),
         guests=list(one.guests),
         created_at=text_of(one.created_at),
+        moving_to=_slot(one.moving) if one.moving else None,
     )
+
+
+def _slot(move: model.Move) -> shapes.Slot:
+    return shapes.Slot(start=text_of(move.start), end=text_of(move.end))
 
 
 async def list_bookings(call: Call) -> list[shapes.Booking]:
@@ -56,6 +61,20 @@ async def get_booking(call: Call) -> shapes.Booking:
 async def cancel_booking(call: Call) -> shapes.Booking:
     """Cancel a booking; its visitor is told."""
     return shown(await call.services.bookings.cancel_as_owner(call.me.id, call.id))
+
+
+async def reschedule_booking(call: Call) -> shapes.Booking:
+    """Move a booking to another offered time; both sides are told."""
+    wanted: shapes.NewTime = call.body
+    return shown(
+        await call.services.moving.by_owner(
+            call.me.id,
+            call.id,
+            read_instant("start", wanted.start),
+            wanted.duration,
+            key=call.key,
+        )
+    )
 
 
 async def accept_booking(call: Call) -> shapes.Booking:
@@ -178,6 +197,25 @@ OPERATIONS = (
         handler=cancel_booking,
         gives=shapes.Booking,
         failures=("not_booked", "over", "booking_changed"),
+    ),
+    Operation(
+        name="rescheduleBooking",
+        method="POST",
+        path="/bookings/{id}/reschedule",
+        about="Move a confirmed booking to another offered time, and tell its visitor.",
+        handler=reschedule_booking,
+        takes=shapes.NewTime,
+        gives=shapes.Booking,
+        parameters=(KEY,),
+        failures=(
+            "not_confirmed",
+            "over",
+            "moving",
+            "page_gone",
+            "slot_taken",
+            "calendar_unavailable",
+            "idempotency_mismatch",
+        ),
     ),
     Operation(
         name="acceptBooking",

@@ -207,6 +207,14 @@ class Booking(Shape, frozen=True):
     answers: dict[str, str]
     guests: list[str]
     created_at: Time
+    moving_to: "Slot | None" = None
+
+
+class NewTime(Shape, frozen=True):
+    """Another time for a booking; its length stays where none is given."""
+
+    start: Time
+    duration: Minutes | None = None
 
 
 class Reason(Shape, frozen=True):

@@ -43,6 +43,16 @@ ENGAGEMENT = {
     EngagementState.SCHEDULED: Said(word=_("Planned"), look="good"),
     EngagementState.CANCELLED: Said(word=_("Cancelled")),
 }
+CHANGED = {
+    "visitor": Said(word=_("Cancelled by the visitor")),
+    "owner": Said(word=_("Cancelled by you")),
+    "calendar": Said(word=_("Cancelled by you, in your calendar")),
+    "moved_by_visitor": Said(word=_("Moved by the visitor")),
+    "moved_by_owner": Said(word=_("Moved by you")),
+    "moved_by_calendar": Said(word=_("Moved by you, in your calendar")),
+    "conflict": Said(word=_("Two meetings at one time"), look="bad"),
+}
+"""What happened to a booking after it was made, and who did it, by its reason."""
 PROVIDER = {
     Provider.LOCAL: _("Calendar on this gateway"),
     Provider.ICS: _("Subscription (.ics)"),
@@ -65,6 +75,7 @@ NOTES = {
     "page-removed": _("The page was removed."),
     "accepted": _("The request is accepted and booked."),
     "declined": _("The request is declined, and the visitor is told."),
+    "moved": _("The meeting was moved."),
     "cancelled": _("The meeting is cancelled, and the visitor is told."),
     "contact-made": _("The contact was made. Meetings with it are being looked for."),
     "contact-removed": _("The contact was removed, with its record."),
