@@ -211,7 +211,7 @@ SAMPLES: dict[str, Sample] = {
     "rescheduleBooking": Sample(
         method="POST",
         path="/bookings/{id}/reschedule",
-        body={"start": format_rfc3339(TEN)},
+        body={"start": format_rfc3339(TEN + 13 * DAY)},
         make=booking,
     ),
     "acceptBooking": Sample(method="POST", path="/bookings/{id}/accept", make=request),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway import errors
+from gateway.model.booking import Move
 from gateway.model.connection import Failure, Health
 from gateway.model.principal import Owner
 from gateway.model.timerange import DAY, format_rfc3339
@@ -134,6 +135,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "updatePage": {"step": 0},
     "replacePage": {"durations": []},
     "listBookings": {"from": "yesterday"},
+    "rescheduleBooking": {"duration": 45},
     "explain": {"duration": "-1"},
     "listContacts": {"email": "x" * 501},
     "createContact": {"email": "nobody"},
@@ -273,6 +275,35 @@ async def not_booked(desk: ApiDesk, good: Ready) -> Answer:
     return await send(desk, replace(good, id=declined))
 
 
+async def not_confirmed(desk: ApiDesk, good: Ready) -> Answer:
+    """Move what was cancelled."""
+    await desk.call("POST", f"/bookings/{good.id}/cancel")
+    return await send(desk, good)
+
+
+async def moving(desk: ApiDesk, good: Ready) -> Answer:
+    """Move what is being moved already."""
+    async with desk.desk.store.write() as tx:
+        found = await tx.bookings.get(good.id)
+        assert found
+        move = Move(start=TEN + DAY, end=TEN + DAY + 1800, by="visitor", since=TEN)
+        await tx.bookings.move(replace(found, moving=move), found.state, found.updated_at)
+    return await send(desk, good)
+
+
+async def moved_onto_another(desk: ApiDesk, good: Ready) -> Answer:
+    """Move to where somebody has booked meanwhile."""
+    await desk.desk.book(TEN + 13 * DAY)
+    return await send(desk, good)
+
+
+async def moved_elsewhere(desk: ApiDesk, good: Ready) -> Answer:
+    """Send the same key with another time."""
+    key = {"Idempotency-Key": "k"}
+    await send(desk, good, headers=key)
+    return await send(desk, good, headers=key, body={"start": format_rfc3339(TEN + 1800)})
+
+
 async def not_requested(desk: ApiDesk, good: Ready) -> Answer:
     """Decide about what is booked already."""
     return await send(desk, replace(good, id=await booking(desk)))
@@ -329,6 +360,8 @@ PROVOKE: dict[str, Provoke] = {
         idempotency_mismatch,
         over,
         not_booked,
+        not_confirmed,
+        moving,
         not_requested,
         booking_changed,
         page_gone,
@@ -338,6 +371,8 @@ PROVOKE: dict[str, Provoke] = {
 OTHERWISE: dict[tuple[str, str], Provoke] = {
     ("book", "too_many_requests"): too_often,
     ("updateEngagement", "over"): cancelled_already,
+    ("rescheduleBooking", "slot_taken"): moved_onto_another,
+    ("rescheduleBooking", "idempotency_mismatch"): moved_elsewhere,
 }
 COMMON = {
     *("malformed", "wrong_host", "overloaded", "unavailable", "not_signed_in", "too_large"),
