@@ -12,7 +12,7 @@ from typing import Any
 from gateway import ports
 from gateway.freebusy.busytime import BusyPeriod, BusyType
 from gateway.model.booking import BLOCKING, Booking
-from gateway.model.collection import Collection, Provider, Role
+from gateway.model.collection import ALL_BLOCKS, BusyRules, Collection, Provider, Role
 from gateway.model.connection import Connection, Health
 from gateway.model.event_time import at_another_time, event_time
 from gateway.model.page import WEEKDAYS, SchedulingPage
@@ -79,7 +79,13 @@ class ScriptedSources:
         """Give an empty calendar."""
         yield ports.UpstreamPage(objects=(), cursor="1", complete=True)
 
-    async def last_look(self, upstream_id: str, window: TimeRange) -> Sequence[BusyPeriod]:
+    async def last_look(
+        self,
+        upstream_id: str,
+        window: TimeRange,
+        rules: BusyRules = ALL_BLOCKS,
+        address: str = "",
+    ) -> Sequence[BusyPeriod]:
         """Answer, fail or take too long, as the script says."""
         self.calls.append(("look", upstream_id, ""))
         answer = self.answers.get(upstream_id, ())

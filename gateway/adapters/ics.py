@@ -15,7 +15,9 @@ from typing import ParamSpec, TypeVar
 from gateway.adapters._http import Answer, GuardedClient, Target, Unreachable, read_url, retry_after
 from gateway.adapters._shared import Shared
 from gateway.errors import AccessLost, Refused, SignInNeeded, Unavailable
-from gateway.freebusy.busytime import BusyPeriod, busy_of, coalesce
+from gateway.freebusy.blocking import blocking_time
+from gateway.freebusy.busytime import BusyPeriod, coalesce
+from gateway.model.collection import ALL_BLOCKS, BusyRules
 from gateway.model.component import serialize
 from gateway.model.connection import Connection
 from gateway.model.objects import CalendarObject, RefusedItem
@@ -98,14 +100,20 @@ class IcsAdapter:
             notes=tuple(_note(item) for item in stream.refused),
         )
 
-    async def last_look(self, upstream_id: str, window: TimeRange) -> Sequence[BusyPeriod]:
+    async def last_look(
+        self,
+        upstream_id: str,
+        window: TimeRange,
+        rules: BusyRules = ALL_BLOCKS,
+        address: str = "",
+    ) -> Sequence[BusyPeriod]:
         """Read the calendar now, return its busy time in the window; what is unreadable fails."""
         del upstream_id
         answer = await self._get({})
         stream = await _read(answer)
         if stream.refused:
             raise Unavailable("Some events of the calendar cannot be read.")
-        return await _off_loop(len(answer.body), _busy, stream, window)
+        return await _off_loop(len(answer.body), _busy, stream, window, rules, address)
 
     async def close(self) -> None:
         """Nothing of its own to close: the client is shared."""
@@ -184,11 +192,12 @@ def _upstream_objects(objects: Sequence[CalendarObject]) -> list[UpstreamObject]
     return found
 
 
-def _busy(stream: Stream, window: TimeRange) -> list[BusyPeriod]:
+def _busy(stream: Stream, window: TimeRange, rules: BusyRules, address: str) -> list[BusyPeriod]:
     default = zone(stream.time_zone) or UTC_ZONE
     periods: list[BusyPeriod] = []
     for item in stream.objects:
-        periods += busy_of(compile_object(item, default, lenient=True), window)
+        times = compile_object(item, default, lenient=True)
+        periods += blocking_time(times, window, rules, address)
     return coalesce(periods, window)
 
 

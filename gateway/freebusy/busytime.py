@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from gateway.errors import Refused
 from gateway.model.component import Component
-from gateway.model.recurrence import ObjectTimes
+from gateway.model.recurrence import ObjectTimes, Occurrence
 from gateway.model.timerange import Instant, TimeRange
 
 
@@ -91,7 +91,7 @@ def busy_type_of(component: Component) -> BusyType:
 def busy_of(
     times: ObjectTimes,
     window: TimeRange,
-    type_of: Callable[[Component], BusyType] = busy_type_of,
+    type_of: Callable[[Occurrence], BusyType] | None = None,
 ) -> list[BusyPeriod]:
     """Return the busy time of an object in a window, coalesced; `type_of` says what blocks.
 
@@ -103,7 +103,8 @@ def busy_of(
     try:
         for one in times.occurrences(window, wanted=_blocks, joined=True):
             found = one.start
-            periods.append(BusyPeriod(one.start, one.end, type_of(one.component)))
+            kind = type_of(one) if type_of else busy_type_of(one.component)
+            periods.append(BusyPeriod(one.start, one.end, kind))
     except Refused:
         periods.append(BusyPeriod(max(found, window.start), window.end, BusyType.BUSY))
     return coalesce(periods, window)

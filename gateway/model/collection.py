@@ -37,6 +37,10 @@ class BusyRules:
     out_of_office_blocks: bool = True
 
 
+ALL_BLOCKS = BusyRules()
+"""The rules of an owner who has changed none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
     """One calendar.

@@ -6,6 +6,7 @@ from enum import Flag, auto
 from typing import Protocol
 
 from gateway.freebusy.busytime import BusyPeriod
+from gateway.model.collection import ALL_BLOCKS, BusyRules
 from gateway.model.connection import Connection
 from gateway.model.timerange import Instant, TimeRange
 
@@ -67,12 +68,20 @@ class UpstreamPage:
 class Adapter(Protocol):
     """Reads one connected account.
 
-    Failures are Unavailable, SignInNeeded or AccessLost, nothing else.
+    Failures are Unavailable, SignInNeeded or AccessLost, nothing else. A last look tells what
+    blocks by the owner's rules for the calendar, `address` being the owner's; where the source
+    tells no more than that somebody is busy, all of it blocks.
     """
 
     async def calendars(self) -> Sequence[UpstreamCalendar]: ...
     def changes(self, upstream_id: str, cursor: str) -> AsyncIterator[UpstreamPage]: ...
-    async def last_look(self, upstream_id: str, window: TimeRange) -> Sequence[BusyPeriod]: ...
+    async def last_look(
+        self,
+        upstream_id: str,
+        window: TimeRange,
+        rules: BusyRules = ALL_BLOCKS,
+        address: str = "",
+    ) -> Sequence[BusyPeriod]: ...
     async def close(self) -> None: ...
 
 

@@ -288,7 +288,9 @@ class Doctor:
         try:
             for one in selected:
                 try:
-                    await adapter.last_look(one.upstream_id, TimeRange(now, now + 7 * DAY))
+                    await adapter.last_look(
+                        one.upstream_id, TimeRange(now, now + 7 * DAY), one.rules
+                    )
                 except UpstreamError as error:
                     error.detail = f"“{one.display_name}”: {error.detail}"
                     raise

@@ -1,6 +1,7 @@
 """The last look: the wanted time, and only it, read live from every source before it is booked.
 
-Law: it fails closed. What cannot be read within the deadline is not free.
+Law: it fails closed. What cannot be read within the deadline is not free. What blocks is decided
+by the owner's rules for each calendar, as it is for the slots that were shown.
 """
 
 import asyncio
@@ -110,11 +111,15 @@ class LastLook:
     async def _ask(self, collection: Collection, window: TimeRange) -> Sequence[BusyPeriod]:
         async with self._store.read() as tx:
             connection = await tx.connections.get(collection.connection_id or "")
+            owner = await tx.owners.get(collection.owner_id)
         if connection is None:
             raise AccessLost("Its connection was removed.")
         adapter = self._sources.open(connection, open_secret(self._cipher, connection))
         try:
-            return await adapter.last_look(collection.upstream_id, window)
+            address = owner.email.lower() if owner else ""
+            return await adapter.last_look(
+                collection.upstream_id, window, collection.rules, address
+            )
         finally:
             await adapter.close()
 

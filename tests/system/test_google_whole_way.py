@@ -14,7 +14,8 @@ import pytest
 from gateway.config import Providers
 from gateway.freebusy.busytime import merge
 from gateway.model.connection import HealthState
-from gateway.model.principal import Owner
+from gateway.model.page import WEEKDAYS
+from gateway.model.principal import CredentialKind, Owner
 from gateway.model.timerange import HOUR, TimeRange, format_utc, to_instant
 from gateway.sandbox.google import Fault, GoogleServer
 from tests.connecting import registration
@@ -243,3 +244,31 @@ async def test_lost_access_stops_bookings_until_it_is_back(world: World, loss: s
             await world.connect()
         await world.tick()
         assert await _slots(session, page.id) == before
+
+
+async def test_what_an_owner_said_does_not_block_is_booked(world: World) -> None:
+    """S25: a time offered beside an all-day event is booked; the last look has the same rule."""
+    await world.connect()
+    day = datetime.now(UTC).date() + timedelta(days=2)
+    days = {"start": {"date": str(day)}, "end": {"date": str(day + timedelta(days=1))}}
+    world.google.world.put(JANE, {"id": "conference", **days})
+    await world.tick()
+    every_day = dict.fromkeys(WEEKDAYS, (("09:00", "17:00"),))
+    page = await world.desk.page(world.jane, durations=(30,), weekly_hours=every_day, min_notice=0)
+    (calendar,) = (await world.desk.calendars(world.jane)).values()
+    _, token = await world.desk.services.owners.add_credential(
+        world.jane.id, CredentialKind.API_TOKEN, "test"
+    )
+    wanted = f"{day}T12:00:00Z"
+    async with aiohttp.ClientSession(world.desk.url) as session:
+        assert wanted not in await _slots(session, page.id)
+        async with session.patch(
+            f"/api/v1/calendars/{calendar.public_id}",
+            json={"rules": {"all_day_blocks": False}},
+            headers={"Authorization": f"Bearer {token}"},
+        ) as answer:
+            assert answer.status == 200, await answer.text()
+        assert wanted in await _slots(session, page.id)
+        status, booked = await _book(session, page.id, wanted)
+
+    assert (status, booked.get("state")) == (201, "confirmed"), booked

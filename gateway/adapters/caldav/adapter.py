@@ -38,10 +38,9 @@ from gateway.adapters.caldav.multistatus import (
 )
 from gateway.adapters.caldav.writing import Writing
 from gateway.errors import AccessLost, Refused, SignInNeeded, Unavailable
-from gateway.freebusy.blocking import blocking_type
-from gateway.freebusy.busytime import BusyPeriod, BusyType, busy_of, coalesce
-from gateway.model.collection import BusyRules
-from gateway.model.component import Component
+from gateway.freebusy.blocking import blocking_time
+from gateway.freebusy.busytime import BusyPeriod, coalesce
+from gateway.model.collection import ALL_BLOCKS, BusyRules
 from gateway.model.connection import Connection
 from gateway.model.objects import CalendarObject, read_one
 from gateway.model.recurrence import compile_object
@@ -124,9 +123,15 @@ class CaldavAdapter:
             yield await self._do(partial(self._page, upstream_id, hrefs[first : first + AT_ONCE]))
         yield UpstreamPage(objects=gone, cursor=changed.cursor, complete=changed.complete)
 
-    async def last_look(self, upstream_id: str, window: TimeRange) -> Sequence[BusyPeriod]:
+    async def last_look(
+        self,
+        upstream_id: str,
+        window: TimeRange,
+        rules: BusyRules = ALL_BLOCKS,
+        address: str = "",
+    ) -> Sequence[BusyPeriod]:
         """Ask for the events around the window, count their busy time ourselves."""
-        return await self._do(lambda: self._busy(upstream_id, window))
+        return await self._do(lambda: self._busy(upstream_id, window, rules, address))
 
     async def create(self, upstream_id: str, uid: str, data: bytes) -> None:
         """Put the event under a name that follows from its UID, unless it is there."""
@@ -253,15 +258,17 @@ class CaldavAdapter:
             objects.append(UpstreamObject(key=href, uid=item.uid, etag=etag.strip('"'), data=lines))
         return UpstreamPage(objects=objects, unreadable=tuple(unreadable), notes=tuple(notes))
 
-    def _busy(self, url: str, window: TimeRange) -> list[BusyPeriod]:
+    def _busy(
+        self, url: str, window: TimeRange, rules: BusyRules, address: str
+    ) -> list[BusyPeriod]:
         # A day on both sides: servers disagree about floating times and whole days.
         around = TimeRange(window.start - DAY, window.end + DAY)
         response = self._dav.ask("REPORT", url, events_within(around), {"Depth": "1"})
         periods: list[BusyPeriod] = []
         for item in _objects(told(response)):
-            mine = self._addresses(url, item)
+            mine = {*self._addresses(url, item), address}
             times = compile_object(item, UTC_ZONE, lenient=True)
-            periods += busy_of(times, window, partial(_blocks, mine))
+            periods += blocking_time(times, window, rules, *mine)
         return coalesce(periods, window)
 
     def _addresses(self, url: str, item: CalendarObject) -> frozenset[str]:
@@ -305,10 +312,6 @@ def _objects(answers: Iterator[Told]) -> Iterator[CalendarObject]:
             yield read_one(data.encode())
         except Refused as error:
             raise Unavailable("Some events of the calendar cannot be read.") from error
-
-
-def _blocks(mine: frozenset[str], component: Component) -> BusyType:
-    return blocking_type(component, BusyRules(), *mine)
 
 
 def _gone(href: str) -> UpstreamObject:

@@ -30,16 +30,18 @@ from gateway.adapters.exchange.fields import (
     name_of,
     text_of,
 )
-from gateway.adapters.exchange.normalise import busy_period, modified_ids, render
+from gateway.adapters.exchange.normalise import modified_ids, render
 from gateway.adapters.exchange.writing import Writing
-from gateway.errors import AccessLost, SignInNeeded, Unavailable
+from gateway.errors import AccessLost, Refused, SignInNeeded, Unavailable
+from gateway.freebusy.blocking import blocking_time
 from gateway.freebusy.busytime import BusyPeriod, coalesce
-from gateway.model.collection import Role
+from gateway.model.collection import ALL_BLOCKS, BusyRules, Role
 from gateway.model.component import Component
 from gateway.model.connection import Connection
 from gateway.model.extent import read_extent
 from gateway.model.moment import Moments
 from gateway.model.objects import read_one
+from gateway.model.recurrence import compile_object
 from gateway.model.timerange import DAY, TimeRange
 from gateway.model.zone import Zone
 from gateway.model.zones import UTC_ZONE, zone
@@ -110,9 +112,15 @@ class ExchangeAdapter:
             state = following
         raise Unavailable("The server sends more than the gateway takes.")
 
-    async def last_look(self, upstream_id: str, window: TimeRange) -> Sequence[BusyPeriod]:
+    async def last_look(
+        self,
+        upstream_id: str,
+        window: TimeRange,
+        rules: BusyRules = ALL_BLOCKS,
+        address: str = "",
+    ) -> Sequence[BusyPeriod]:
         """Ask the server for the instances around the window, expanded by itself."""
-        return await self._do(lambda: self._busy(upstream_id, window))
+        return await self._do(lambda: self._busy(upstream_id, window, rules, address))
 
     async def create(self, upstream_id: str, uid: str, data: bytes) -> None:
         """Make the event, unless one that carries the booking's name is there already."""
@@ -251,7 +259,9 @@ class ExchangeAdapter:
                 found[identifier] = items[0]
         return found
 
-    def _busy(self, folder: str, window: TimeRange) -> list[BusyPeriod]:
+    def _busy(
+        self, folder: str, window: TimeRange, rules: BusyRules, address: str
+    ) -> list[BusyPeriod]:
         # A day on both sides: whole days of another zone begin and end elsewhere.
         around = TimeRange(window.start - DAY, window.end + DAY)
         answer = self._account.one("FindItem", messages.view(folder, around), Traversal="Shallow")
@@ -259,8 +269,17 @@ class ExchangeAdapter:
         if root is None or root.get("IncludesLastItemInRange") != "true":
             raise Unavailable(INCOMPLETE)
         try:
-            periods = [busy_period(item, self._home) for item in children_of(root, "Items")]
-        except (ValueError, OverflowError) as error:
+            periods = [
+                period
+                for item in children_of(root, "Items")
+                for period in blocking_time(
+                    compile_object(read_one(render(item, (), self._home).data or b""), self._home),
+                    window,
+                    rules,
+                    address,
+                )
+            ]
+        except (ValueError, OverflowError, Refused) as error:
             raise Unavailable("Some events of the calendar cannot be read.") from error
         return coalesce(periods, window)
 

@@ -20,7 +20,6 @@ from gateway.adapters.exchange.fields import (
 )
 from gateway.adapters.exchange.recurrence import deleted_starts, rule_of
 from gateway.adapters.exchange.zone_of import zone_of
-from gateway.freebusy.busytime import BusyPeriod, BusyType
 from gateway.model.booking_mark import mark
 from gateway.model.component import Component, serialize
 from gateway.model.content_line import Property, raw_property, text_property
@@ -189,24 +188,6 @@ def is_cancelled(item: Element) -> bool:
 def answer_of(item: Element) -> str:
     """Return the mailbox's own answer to an invitation as a PARTSTAT; its organizer gave none."""
     return ANSWERS.get(text_of(item, "MyResponseType"), "")
-
-
-def busy_period(item: Element, home: Zone) -> BusyPeriod:
-    """Return what an instance of a calendar view does to its owner's time."""
-    start, end = _extent(item, zone_of(item, home), home)
-    if start.is_date:
-        start, end = date_spot(start.day, home), date_spot(end.day, home)
-    return BusyPeriod(start.instant, end.instant, _busy_type(item))
-
-
-def _busy_type(item: Element) -> BusyType:
-    shown, answer = text_of(item, "LegacyFreeBusyStatus"), answer_of(item)
-    if shown in FREE or is_cancelled(item) or answer == "DECLINED":
-        return BusyType.FREE
-    if shown == "OOF":
-        return BusyType.UNAVAILABLE
-    tentative = shown == "Tentative" or answer in {"TENTATIVE", "NEEDS-ACTION"}
-    return BusyType.TENTATIVE if tentative else BusyType.BUSY
 
 
 def _kept(item: Element) -> Iterator[Property]:

@@ -15,16 +15,20 @@ from gateway.adapters.google.answers import GoogleRefusal
 from gateway.adapters.google.assembly import Assembler
 from gateway.adapters.google.client import GoogleClient
 from gateway.adapters.google.cursor import Cursor
-from gateway.adapters.google.normalise import busy_period
+from gateway.adapters.google.normalise import render
 from gateway.adapters.google.people import Item, text_of
 from gateway.adapters.google.push import Push
 from gateway.adapters.google.writing import Writing
-from gateway.errors import Unavailable
+from gateway.errors import Refused, Unavailable
+from gateway.freebusy.blocking import blocking_time
 from gateway.freebusy.busytime import BusyPeriod, BusyType, coalesce
+from gateway.model.collection import ALL_BLOCKS, BusyRules
 from gateway.model.component import Component, serialize
 from gateway.model.connection import Connection
 from gateway.model.content_line import raw_property, text_property
 from gateway.model.itip import PRODID
+from gateway.model.objects import read_one
+from gateway.model.recurrence import compile_object
 from gateway.model.timerange import DAY, HOUR, Instant, TimeRange, format_utc
 from gateway.ports import (
     AdapterSpec,
@@ -212,7 +216,13 @@ class GoogleAdapter:
         return UpstreamPage(objects=objects, cursor=cursor, complete=True)
 
     @_told
-    async def last_look(self, upstream_id: str, window: TimeRange) -> Sequence[BusyPeriod]:
+    async def last_look(
+        self,
+        upstream_id: str,
+        window: TimeRange,
+        rules: BusyRules = ALL_BLOCKS,
+        address: str = "",
+    ) -> Sequence[BusyPeriod]:
         """Ask for the events of the window and nothing else; what cannot be read fails."""
         try:
             facts, items = await reading.instances_in(self._client, upstream_id, window)
@@ -225,9 +235,19 @@ class GoogleAdapter:
             periods = [BusyPeriod(start, end, BusyType.BUSY) for start, end in spans]
             return coalesce(periods, window)
         try:
-            return coalesce([busy_period(item, facts) for item in items], window)
-        except (ValueError, OverflowError) as error:
+            periods = [
+                period
+                for item in items
+                for period in blocking_time(
+                    compile_object(read_one(render(item, (), facts).data), facts.zone),
+                    window,
+                    rules,
+                    address,
+                )
+            ]
+        except (ValueError, OverflowError, Refused) as error:
             raise Unavailable("Some events of the calendar cannot be read.") from error
+        return coalesce(periods, window)
 
     # --- writing
 

@@ -20,7 +20,7 @@ from gateway.adapters.google.people import (
 )
 from gateway.adapters.google.recurrence import Recurrence, read_recurrence
 from gateway.adapters.google.times import Spot, date_spot, read_spot, time_spot
-from gateway.freebusy.busytime import BusyPeriod, BusyType
+from gateway.freebusy.busytime import BusyType
 from gateway.model.booking_mark import mark
 from gateway.model.component import Component, serialize
 from gateway.model.content_line import Property, raw_property, text_property
@@ -245,12 +245,6 @@ def busy_type(item: Item) -> BusyType:
     if text_of(item, "status") == "tentative" or answer in {"TENTATIVE", "NEEDS-ACTION"}:
         return BusyType.TENTATIVE
     return BusyType.BUSY
-
-
-def busy_period(item: Item, facts: CalendarFacts) -> BusyPeriod:
-    """Return the busy time of a single event or an instance; without a time it is ValueError."""
-    start = read_spot(item.get("start"), facts.zone)
-    return BusyPeriod(start.instant, _end(item, start, facts).instant, busy_type(item))
 
 
 def _kept(item: Item) -> Iterator[Property]:

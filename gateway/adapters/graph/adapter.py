@@ -4,7 +4,7 @@ A calendar of which only busy time is shared is read by getSchedule, as one even
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 
 from gateway.adapters._http import MAX_RETRY_AFTER
@@ -26,15 +26,23 @@ from gateway.adapters.graph.schedule import (
 )
 from gateway.adapters.graph.writing import Writing
 from gateway.errors import CalgateError, Unavailable
-from gateway.freebusy.blocking import blocking_periods
+from gateway.freebusy.blocking import blocking_time
 from gateway.freebusy.busytime import BusyPeriod, coalesce
-from gateway.model.collection import BusyRules
+from gateway.model.collection import ALL_BLOCKS, BusyRules
 from gateway.model.connection import Connection
 from gateway.model.objects import read_one
 from gateway.model.recurrence import compile_object
 from gateway.model.timerange import DAY, HOUR, TimeRange, format_rfc3339
 from gateway.model.zone import UTC_ZONE, Zone
-from gateway.ports import AdapterSpec, Capability, Clock, UpstreamCalendar, UpstreamPage, Watch
+from gateway.ports import (
+    AdapterSpec,
+    Capability,
+    Clock,
+    UpstreamCalendar,
+    UpstreamObject,
+    UpstreamPage,
+    Watch,
+)
 
 SPEC = AdapterSpec(
     provider="microsoft",
@@ -179,15 +187,24 @@ class GraphAdapter:
         return UpstreamPage(objects=objects, cursor=cursor, complete=True)
 
     @told
-    async def last_look(self, upstream_id: str, window: TimeRange) -> Sequence[BusyPeriod]:
+    async def last_look(
+        self,
+        upstream_id: str,
+        window: TimeRange,
+        rules: BusyRules = ALL_BLOCKS,
+        address: str = "",
+    ) -> Sequence[BusyPeriod]:
         """Ask for the events of the window and nothing else; what cannot be read fails."""
         if is_schedule(upstream_id):
-            return await busy_in(self._client, address_of(upstream_id), window)
+            mailbox = address_of(upstream_id)
+            told = busy_objects(mailbox, await busy_in(self._client, mailbox, window))
+            return coalesce(_periods(told, UTC_ZONE, window, rules, address), window)
         # A whole day is told without its zone, so that of a neighbouring day may be meant.
         around = TimeRange(window.start - DAY, window.end + DAY)
         home, items = await asyncio.gather(self._home(), self._seen(upstream_id, around))
         try:
-            periods = [period for item in items for period in _periods(item, home, window)]
+            events = [render({**item, "recurrence": None}, (), home) for item in items]
+            periods = _periods(events, home, window, rules, address)
         except (ValueError, OverflowError, CalgateError) as error:
             raise Unavailable("Some events of the calendar cannot be read.") from error
         return coalesce(periods, window)
@@ -265,9 +282,18 @@ def _view(calendar_id: str, window: TimeRange, *, top: int = 0, delta: bool = Fa
     return path(*parts, **asked, **({"_top": top} if top else {}))
 
 
-def _periods(item: Item, home: Zone, window: TimeRange) -> list[BusyPeriod]:
-    """Return the busy time of one event of a view, which never repeats there."""
-    data = render({**item, "recurrence": None}, (), home).data
-    assert data is not None, "render gives bytes"
-    found = compile_object(read_one(data), home, lenient=True).occurrences(window)
-    return blocking_periods(found, BusyRules(), address="")
+def _periods(
+    events: Iterable[UpstreamObject],
+    home: Zone,
+    window: TimeRange,
+    rules: BusyRules,
+    address: str,
+) -> list[BusyPeriod]:
+    """Return what events of a view block, which never repeat there."""
+    return [
+        period
+        for one in events
+        for period in blocking_time(
+            compile_object(read_one(one.data or b""), home), window, rules, address
+        )
+    ]
