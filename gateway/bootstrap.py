@@ -296,7 +296,12 @@ class _Parts:
         """Return what runs beside the requests; two nodes may run all of it."""
         return [
             Loop(name="outbox", seconds=1.0, work=self.outbox.work),
-            Loop(name="sync", seconds=2.0, work=self.services.sync.run_due),
+            Loop(
+                name="sync",
+                seconds=2.0,
+                work=self.services.sync.run_due,
+                end=self.services.sync.stop,
+            ),
             Loop(name="engagements", seconds=2.0, work=self.looking.work),
             Loop(name="watching", seconds=60.0, work=self.watching.work),
             Loop(name="calendars", seconds=21600.0, work=self.services.connections.follow_all),

@@ -18,13 +18,14 @@ JITTER = 0.1
 class Loop:
     """Work to be done every so many seconds.
 
-    `work` returns whether there is more to do at once. Nodes that share a database may run the
-    same loop: its work takes leases or is harmless twice.
+    `work` returns whether there is more to do at once; `end` gives up what it left going. Nodes
+    that share a database may run the same loop: its work takes leases or is harmless twice.
     """
 
     name: str
     seconds: float
     work: Callable[[], Awaitable[bool]]
+    end: Callable[[], Awaitable[None]] | None = None
 
 
 class Worker:
@@ -55,6 +56,9 @@ class Worker:
         for task in late:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for loop in self._loops:
+            if loop.end is not None:
+                await loop.end()
         self._tasks = []
 
     def wake(self, name: str) -> None:

@@ -26,6 +26,8 @@ class IcsServer(Served):
     calendars: dict[str, bytes] = field(default_factory=dict)
     faults: dict[str, Fault] = field(default_factory=dict)
     requests: list[tuple[str, int]] = field(default_factory=list)
+    waiting: int = 0
+    """How many answers are being held back."""
 
     def application(self) -> web.Application:
         """Return the calendars and what breaks them."""
@@ -63,7 +65,11 @@ class IcsServer(Served):
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
         fault = self.faults.get(name, Fault())
-        await asyncio.sleep(fault.delay)
+        self.waiting += 1
+        try:
+            await asyncio.sleep(fault.delay)
+        finally:
+            self.waiting -= 1
         response = self._answer(request, name, fault)
         self.requests.append((name, response.status))
         if fault.spoils_the_body:

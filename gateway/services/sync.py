@@ -37,6 +37,7 @@ from gateway.services.lease import KEPT_UP_EVERY, LEASE_SECONDS, kept_up
 from gateway.services.notices import Notices
 from gateway.services.noticing import notice_changes
 from gateway.services.objects import discard
+from gateway.services.side_by_side import PATIENCE, SideBySide
 from gateway.services.sync_lease import DoubtError, LostError, as_upstream, check_lease
 from gateway.services.sync_plan import (
     RECHECK_AFTER,
@@ -52,7 +53,6 @@ from gateway.services.sync_plan import (
 
 JUDGED_AHEAD = 400 * DAY
 """How far ahead busy time counts when a loss is judged: the horizon of the index."""
-AT_ONCE = 8
 HELD = (
     "More than half of the calendar disappeared at the source; "
     "it is read again before this is believed."
@@ -123,6 +123,7 @@ class SyncService:
         poll_seconds: int = 60,
         kept_up_every: float = KEPT_UP_EVERY,
         notices: Notices | None = None,
+        patience: float = PATIENCE,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -133,22 +134,27 @@ class SyncService:
         self._kept_up_every = kept_up_every
         self._notices = notices
         self._log = structlog.get_logger("gateway.sync")
+        self._due = SideBySide(self.tick, patience=patience, told=self._tell)
 
     async def run_due(self) -> bool:
         """Tick every connection whose time has come (a loop of the worker)."""
         async with self._store.read() as tx:
             due = await tx.connections.due(self._clock.now())
-        gate = asyncio.Semaphore(AT_ONCE)
-
-        async def one(connection_id: str) -> None:
-            async with gate:
-                await self.tick(connection_id)
-
-        results = await asyncio.gather(*map(one, due), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        await self._due.run(due)
         return False
+
+    async def stop(self) -> None:
+        """End the ticks that are still waiting for a source; their leases run out."""
+        await self._due.stop()
+
+    def _tell(self, connection_id: str, error: BaseException) -> None:
+        expected = isinstance(error, CalgateError)
+        self._log.warning(
+            "sync.failing",
+            connection=connection_id,
+            error=str(error) or type(error).__name__,
+            exc_info=None if expected else error,
+        )
 
     async def tick(
         self, connection_id: str, *, full: bool = False, watch: Watch | None = None

@@ -1,7 +1,7 @@
 """A subscription under faults: health by the table of CONTRACT.md, the last good copy kept."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from gateway.services.grants import GrantService
 from gateway.services.lease import LEASE_SECONDS
 from gateway.services.mails import Postbox
 from gateway.services.notices import Notices
+from gateway.services.side_by_side import AT_ONCE
 from gateway.services.sync import Outcome, SyncService
 from gateway.services.sync_plan import RECHECK_AFTER
 from gateway.storage.cipher import KeyRing, new_key
@@ -47,6 +48,7 @@ class World:
     sync: SyncService
     connections: ConnectionService
     freebusy: FreeBusyService
+    patient: Callable[[float], SyncService]
 
     def publish(self, *days: int, name: str = "work") -> None:
         """Publish a calendar with an hour at noon on each of these days from now."""
@@ -118,6 +120,9 @@ async def world(sqlite_store: SqlStore, clock: FakeClock) -> AsyncIterator[World
                 sqlite_store, clock, sources, cipher, sync, grants=grants
             ),
             freebusy=FreeBusyService(sqlite_store, clock),
+            patient=lambda seconds: SyncService(
+                sqlite_store, clock, sources, cipher, patience=seconds
+            ),
         )
         made.publish(1, 2, 3)
         yield made
@@ -307,6 +312,26 @@ async def test_a_connection_comes_due_after_its_poll_time(world: World) -> None:
     await world.sync.run_due()
 
     assert (early, world.server.hits("work")) == (hits, hits + 1)
+
+
+async def test_a_hung_server_holds_up_no_other(world: World) -> None:
+    """While as many calendars as are read at once wait for an answer, another one is read."""
+    sync = world.patient(0.01)
+    for at in range(AT_ONCE):
+        world.publish(1, name=f"slow{at}")
+        await world.connections.connect_ics(world.owner, world.server.url(f"slow{at}"))
+        world.server.faults[f"slow{at}"] = Fault(delay=60)
+    await world.connect()
+    hits = world.server.hits("work")
+    world.clock.advance(60)
+    await sync.run_due()
+    async with asyncio.timeout(10):
+        while world.server.hits("work") == hits:
+            await asyncio.sleep(0.01)
+    waiting = world.server.waiting
+    await sync.stop()
+
+    assert waiting
 
 
 async def test_a_wish_to_wait_is_obeyed(world: World) -> None:
