@@ -20,7 +20,7 @@ class ListingKey:
 
     href: str
     public_id: str
-    revision: int
+    version: str
     names: tuple[str, ...]
     all: bool
     names_only: bool
@@ -32,7 +32,7 @@ def key_of(calendar: CalendarResource, wanted: PropRequest, *, minimal: bool) ->
     return ListingKey(
         calendar.href,
         calendar.collection.public_id,
-        calendar.collection.revision,
+        calendar.collection.version,
         wanted.names,
         wanted.all,
         wanted.names_only,

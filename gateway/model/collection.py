@@ -45,7 +45,8 @@ ALL_BLOCKS = BusyRules()
 class Collection:
     """One calendar.
 
-    `name` is its path segment, `revision` counts its changes (the sync token's integer).
+    `name` is its path segment, `revision` counts its changes (the sync token's integer) within
+    the database's `epoch`, which a restored backup renews.
     """
 
     id: int
@@ -65,9 +66,15 @@ class Collection:
     selected: bool = True
     role: Role = Role.OWNER
     revision: int = 0
+    epoch: str = ""
     rules: BusyRules = field(default_factory=BusyRules)
     health: Health = field(default_factory=Health)
     created_at: Instant = 0
+
+    @property
+    def version(self) -> str:
+        """What no other state of this calendar shares, not even after a restore."""
+        return f"{self.epoch}:{self.revision}" if self.epoch else str(self.revision)
 
     @property
     def is_local(self) -> bool:

@@ -203,7 +203,7 @@ def _state(feed: Feed, collections: Sequence[Collection]) -> tuple[object, ...]:
     return (
         feed,
         tuple(
-            (item.id, item.revision, item.rules, item.time_zone, item.time_zone_ics)
+            (item.id, item.version, item.rules, item.time_zone, item.time_zone_ics)
             for item in collections
         ),
     )

@@ -201,7 +201,7 @@ class _State:
     """Everything that an answer depends on; revisions and identities are never given again."""
 
     owner: tuple[int, str]
-    calendars: tuple[tuple[str, int, BusyRules, str, str], ...]
+    calendars: tuple[tuple[str, str, BusyRules, str, str], ...]
     window: TimeRange
 
 
@@ -209,7 +209,7 @@ def _state(owner: Owner, collections: Sequence[Collection], window: TimeRange) -
     return _State(
         owner=(owner.id, owner.email),
         calendars=tuple(
-            (one.public_id, one.revision, one.rules, *zone_key(one)) for one in collections
+            (one.public_id, one.version, one.rules, *zone_key(one)) for one in collections
         ),
         window=window,
     )

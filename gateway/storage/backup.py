@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway import errors
 from gateway.storage import schema
 from gateway.storage.engine import Postgresql, Sqlite, SqlStore, open_dialect, open_store
+from gateway.storage.epoch import begin_epoch
 
 BATCH = 1000
 FILE_URL = "sqlite:///copy.db"
@@ -48,6 +49,9 @@ async def restore(url: str, data_dir: Path, file: Path, *, force: bool = False) 
         copy = await open_store(FILE_URL, Path(folder))
         try:
             await _assert_replaceable(url, data_dir, force=force)
+            # Clients remember revisions that come after this backup; they must not mean others now.
+            async with copy.connect() as connection:
+                await begin_epoch(connection, copy.dialect)
             if url.startswith("sqlite"):
                 await copy.close()
                 await _replace_file(url, data_dir, Path(folder) / "copy.db")

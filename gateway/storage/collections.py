@@ -10,11 +10,12 @@ from gateway.model.collection import BusyRules, Collection, Provider, Role
 from gateway.model.connection import Health
 from gateway.storage import schema
 from gateway.storage.codec import dump, load
+from gateway.storage.epoch import EPOCH
 from gateway.storage.repository import Repository
 
 TABLE = schema.collection.c
 APART = {"cursor", "horizon_start", "horizon_end", "tzdata"}
-COLUMNS = [column for column in TABLE if column.name not in APART]
+COLUMNS = [*(column for column in TABLE if column.name not in APART), EPOCH]
 # What every request asks is made once: building a statement costs as much as running it.
 BY_ID = select(*COLUMNS).where(TABLE.id == bindparam("wanted"))
 BY_NAME = select(*COLUMNS).where(
@@ -44,6 +45,7 @@ def _collection(row: Row[Any]) -> Collection:
         selected=row.selected,
         role=Role(row.role),
         revision=row.revision,
+        epoch=row.epoch or "",
         rules=load(BusyRules, row.rules),
         health=load(Health, row.health),
         created_at=row.created_at,

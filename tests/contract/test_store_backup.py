@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select, text
 
 from gateway import errors
+from gateway.dav.sync_token import revision_of, sync_token
 from gateway.model.feed import Feed, Visibility
 from gateway.storage import schema
 from gateway.storage.backup import back_up, restore
@@ -59,8 +60,37 @@ async def test_a_backup_comes_back_whole_on_either_engine(
     await again.close()
 
     assert size == file.stat().st_size
+    epochs = [dict(rows.pop("meta")).get("epoch") for rows in (before, moved, back)]
     assert moved == back == before
+    assert (epochs[0], len(set(epochs))) == (None, 3), "each restore begins an epoch of its own"
     assert joe.id > owner.id
+
+
+async def test_what_a_client_remembers_of_a_lost_future_is_refused(
+    store, owner, store_url, data_dir, tmp_path
+):
+    """A token from after the backup stays refused when revisions have passed it again."""
+    async with store.write() as transaction:
+        calendar = await transaction.collections.add(a_collection(owner.id))
+        await transaction.objects.put(an_object(calendar.id, "kept.ics"))
+    file = tmp_path / "calgate.backup"
+    await back_up(store_url, data_dir, file)
+    async with store.write() as transaction:
+        await transaction.objects.put(an_object(calendar.id, "lost.ics"))
+        lost = await transaction.collections.get(calendar.id)
+    await store.close()
+    await restore(store_url, data_dir, file, force=True)
+    again = await open_store(store_url, data_dir)
+    async with again.write() as transaction:
+        for name in ("new.ics", "newer.ics"):
+            await transaction.objects.put(an_object(calendar.id, name))
+        now = await transaction.collections.get(calendar.id)
+    await again.close()
+
+    assert now.revision > lost.revision
+    with pytest.raises(errors.Refused):
+        revision_of(sync_token(lost), now)
+    assert revision_of(sync_token(now), now) == now.revision
 
 
 async def test_a_database_that_holds_something_is_not_overwritten(

@@ -1,5 +1,7 @@
 """Sync tokens of RFC 6578."""
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.dav.sync_token import revision_of, sync_token
@@ -13,6 +15,21 @@ def test_a_token_names_the_revision_that_was_seen() -> None:
     """What was given out is read back."""
     assert revision_of(sync_token(CALENDAR), CALENDAR) == 17
     assert revision_of(sync_token(CALENDAR, 3), CALENDAR) == 3
+
+
+def test_a_token_belongs_to_one_epoch() -> None:
+    """What was given before a restore, or after another one, is refused whatever its revision."""
+    restored = replace(CALENDAR, epoch="0123456789abcdef")
+    other = replace(CALENDAR, epoch="fedcba9876543210")
+
+    assert revision_of(sync_token(restored, 3), restored) == 3
+    for token, calendar in (
+        (sync_token(CALENDAR, 3), restored),
+        (sync_token(other, 3), restored),
+        (sync_token(restored, 3), CALENDAR),
+    ):
+        with pytest.raises(Refused):
+            revision_of(token, calendar)
 
 
 @pytest.mark.parametrize(

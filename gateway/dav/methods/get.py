@@ -49,7 +49,7 @@ def _object(context: Context, resource: ObjectResource) -> web.Response:
 async def _calendar(context: Context, resource: CalendarResource) -> web.Response:
     """Answer with all objects as one stream, tagged by the calendar's revision."""
     collection = resource.collection
-    headers = PERSONAL | {hdrs.ETAG: f'"{collection.public_id}-{collection.revision}"'}
+    headers = PERSONAL | {hdrs.ETAG: f'"{collection.public_id}-{collection.version}"'}
     if is_known(context.request, headers[hdrs.ETAG]):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     records = await context.services.objects.list(collection)
