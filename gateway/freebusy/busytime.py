@@ -101,7 +101,7 @@ def busy_of(
     periods = stored_periods(times)
     found = window.start
     try:
-        for one in times.occurrences(window, wanted=_blocks, joined=True):
+        for one in times.occurrences(window, wanted=can_block, joined=True):
             found = one.start
             kind = type_of(one) if type_of else busy_type_of(one.component)
             periods.append(BusyPeriod(one.start, one.end, kind))
@@ -119,5 +119,6 @@ def stored_periods(times: ObjectTimes) -> list[BusyPeriod]:
     ]
 
 
-def _blocks(component: Component, has_length: bool) -> bool:  # noqa: FBT001 - a `Wanted`
+def can_block(component: Component, has_length: bool) -> bool:  # noqa: FBT001 - a `Wanted`
+    """Tell whether instances of a component can be busy; others need not even be looked for."""
     return has_length and busy_type_of(component) is not BusyType.FREE

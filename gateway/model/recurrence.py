@@ -102,7 +102,7 @@ class ObjectTimes:
         )
         streams = []
         for series in self._series:
-            runs = series.runs(window, budget) if joined and self.dense else None
+            runs = series.runs(window, budget, wanted) if joined and self.dense else None
             streams.append(series.occurrences(window, budget, wanted) if runs is None else runs)
         return heapq.merge(singles, *streams, key=lambda found: found.start)
 

@@ -136,13 +136,17 @@ class Series:
         ]
         return iter(streams[0]) if len(streams) == 1 else heapq.merge(*streams, key=_start)
 
-    def runs(self, window: TimeRange, budget: Budget) -> Iterator[Occurrence] | None:
+    def runs(
+        self, window: TimeRange, budget: Budget, wanted: Wanted | None
+    ) -> Iterator[Occurrence] | None:
         """Yield the instances, those that overlap or touch as one; None where that needs all."""
         (segment, *more), zone = self.segments, self.start.zone
         days, length = segment.length
         same = not more and not segment.all_day and zone.is_fixed and not self._moves(segment)
         if not same or days or length <= 0 or self._removed_days or self._has_periods:
             return None
+        if wanted is not None and not wanted(segment.component, True):
+            return iter(())
 
         def starts(low: Instant, high: Instant) -> Iterator[Instant]:
             budget.spend()

@@ -16,7 +16,13 @@ import structlog
 from gateway.errors import CalgateError
 from gateway.freebusy import vfreebusy
 from gateway.freebusy.blocking import blocking_periods
-from gateway.freebusy.busytime import BusyPeriod, BusyType, coalesce, stored_periods
+from gateway.freebusy.busytime import (
+    BusyPeriod,
+    BusyType,
+    can_block,
+    coalesce,
+    stored_periods,
+)
 from gateway.model.collection import BusyRules, Collection, ObjectRecord
 from gateway.model.principal import Owner
 from gateway.model.recurrence import ObjectTimes
@@ -259,7 +265,7 @@ def _compute_all(
             continue
         try:
             times = known[task.key] or times_of(task.record.data, zone_of(task.collection))
-            occurrences = times.occurrences(window, joined=True)
+            occurrences = times.occurrences(window, wanted=can_block, joined=True)
             found = blocking_periods(occurrences, task.collection.rules, address=task.address)
             found += stored_periods(times)
         except CalgateError:

@@ -241,6 +241,22 @@ async def test_a_dense_series_is_computed(store, objects, freebusy, owner, calen
     ]
 
 
+@pytest.mark.parametrize(
+    ("duration", "lines"),
+    [("PT0S", {}), ("PT1S", {"transp": "TRANSPARENT"}), ("PT1S", {"status": "CANCELLED"})],
+)
+async def test_what_never_blocks_is_not_busy_however_often(
+    objects, freebusy, owner, calendar, duration, lines
+):
+    """A foreign rule of every second is free, not bounded, where its instances block nothing."""
+    data = an_event(start="20260101T000000Z", duration=duration, rrule="FREQ=SECONDLY", **lines)
+    await objects.put_many(owner, calendar, [("a.ics", data)])
+    far = TimeRange(FIRST + 26_000 * DAY, FIRST + 26_000 * DAY + HOUR)
+
+    assert await freebusy.busy([calendar], WEEK) == []
+    assert await freebusy.busy([calendar], far) == []
+
+
 async def test_the_horizon_moves_with_time(store, objects, freebusy, owner, calendar, clock):
     """A nightly pass makes rows for the days that have come into reach."""
     await objects.put(
