@@ -77,10 +77,18 @@ def _gather(
         for item in objects:
             known = found.setdefault(item.uid, item)
             if known is not item:
-                # A moved instance may stand in a calendar of its own.
+                # A moved instance may stand in a calendar of its own, with zones of its own.
+                _add_zones(known.calendar, item.calendar)
                 known.calendar.components.extend(item.members)
                 known.members.extend(item.members)
     return list(found.values()), refused
+
+
+def _add_zones(calendar: Component, other: Component) -> None:
+    """Take over the definitions of zones that a calendar does not have yet."""
+    known = {zone.value("TZID").strip() for zone in calendar.inside("VTIMEZONE")}
+    zones = other.inside("VTIMEZONE")
+    calendar.components[:0] = [one for one in zones if one.value("TZID").strip() not in known]
 
 
 def _refuse(sentence: str) -> Refused:
