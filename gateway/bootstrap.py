@@ -226,6 +226,14 @@ class _Parts:
             notices=notices,
             wait_seconds=config.booking.wait_seconds,
         )
+        moving = MovingService(
+            store,
+            clock,
+            bookings,
+            claim,
+            outbox=self.outbox,
+            wait_seconds=config.booking.wait_seconds,
+        )
         self.services = Services(
             store=store,
             clock=clock,
@@ -239,14 +247,7 @@ class _Parts:
             objects=ObjectService(store, clock),
             freebusy=freebusy,
             bookings=bookings,
-            moving=MovingService(
-                store,
-                clock,
-                bookings,
-                claim,
-                outbox=self.outbox,
-                wait_seconds=config.booking.wait_seconds,
-            ),
+            moving=moving,
             pages=PageService(store, clock),
             settings=SettingsService(
                 store,
@@ -267,7 +268,9 @@ class _Parts:
                 public_url=config.public_url,
             ),
             contacts=ContactService(store, clock, self.looking),
-            meetings=MeetingService(store, clock, freebusy, claim, bookings),
+            meetings=MeetingService(
+                store, clock, freebusy, claim, bookings=bookings, moving=moving
+            ),
             doctor=Doctor(
                 store,
                 clock,

@@ -287,7 +287,7 @@ def join(
         objects=ObjectService(store, clock),
         outbox=outbox,
         bookings=bookings,
-        meetings=MeetingService(store, clock, freebusy, claim, bookings),
+        meetings=MeetingService(store, clock, freebusy, claim, bookings=bookings, moving=moving),
         moving=moving,
         notices=notices,
         postbox=postbox,

@@ -23,7 +23,7 @@ from gateway.freebusy.explain import Rule, explain
 from gateway.model.address import mailbox_key
 from gateway.model.booking import Booking, BookingState, Move
 from gateway.model.collection import Collection
-from gateway.model.page import PageState, SchedulingPage
+from gateway.model.page import PageState, SchedulingPage, stand_in
 from gateway.model.principal import Owner
 from gateway.model.timerange import (
     DAY,
@@ -49,6 +49,8 @@ ACCEPTED = "accepted"
 """The reason of a held booking that was a request: refused by the last look, it is one again."""
 DECIDED_BY_OWNER = frozenset({Rule.STATE, Rule.NOTICE, Rule.HORIZON, Rule.CLOSED, Rule.STEP})
 """What an owner who accepts a request has decided by accepting it."""
+OWN_RULES = frozenset(Rule) - {Rule.BUSY, Rule.BOOKING, Rule.NOTICE, Rule.UNAVAILABLE}
+"""What no page says about a meeting on a record, which its owner moves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +185,8 @@ class Claim:
         body = wanted.digest(booking.id)
         if key is not None and await _is_answered(tx, booking, key, body):
             return Claimed(booking=booking, again=True)
-        page, owner = await _page_of(tx, booking)
+        on_record = booking.is_on_record and wanted.by == "owner"
+        page, owner = await (_stand_in_of if on_record else _page_of)(tx, booking)
         move = _as_asked(page, wanted, now)
         _assert_movable(booking, await tx.collections.get(booking.collection_id or 0), now)
         if (move.start, move.end) == (booking.start, booking.end):
@@ -197,7 +200,8 @@ class Claim:
         if calendars.lost:
             return unavailable(calendars)
         there = replace(booking, start=move.start, end=move.end, updated_at=now)
-        if await self._refused(tx, page, calendars, there, moving=booking):
+        forgiven = OWN_RULES if on_record else frozenset()
+        if await self._refused(tx, page, calendars, there, forgiven=forgiven, moving=booking):
             raise SlotTaken
         keeping = await tx.bookings.move(replace(booking, moving=move), booking.state, now)
         if key is not None:
@@ -340,9 +344,15 @@ async def _page_of(tx: Transaction, booking: Booking) -> tuple[SchedulingPage, O
         raise Conflict("page_gone", "The page of this meeting offers no times any more.") from None
 
 
+async def _stand_in_of(tx: Transaction, booking: Booking) -> tuple[SchedulingPage, Owner]:
+    if (owner := await tx.owners.get(booking.owner_id)) is None:
+        raise NotFound("owner")  # its length is for its owner to say
+    return replace(stand_in(booking), durations=()), owner
+
+
 def _as_asked(page: SchedulingPage, wanted: MoveRequest, now: Instant) -> Move:
     wrong: dict[str, str] = {}
-    if wanted.duration not in page.durations:
+    if page.durations and wanted.duration not in page.durations:
         wrong["duration"] = "This page does not offer meetings of that length."
     if not MIN_INSTANT <= wanted.start < MAX_INSTANT:
         wrong["start"] = "This is not a time that can be booked."

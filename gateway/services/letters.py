@@ -111,7 +111,10 @@ class VisitorLetters:
         old = when(before, before.time_zone, self._locale)
         lines = [said, "", *self._facts(), _("Before: {when}").format(when=old)]
         if not guest:
-            lines += ["", _("To move or cancel it, open:"), self._given.manage_url]
+            way = _("To move or cancel it, open:")
+            if self._given.booking.is_on_record:
+                way = _("If you cannot come, open:")
+            lines += ["", way, self._given.manage_url]
         return self._subject(_("Moved: {title} with {owner}")), _body(lines)
 
     def not_moved(self) -> Text:
@@ -205,6 +208,12 @@ class OwnerLetters:
         return self._letter(
             _("Moved: {title}, {when}"), f"{said}\n{_('Before: {when}').format(when=old)}"
         )
+
+    def not_moved(self) -> Text:
+        """Tell that a meeting which the owner moved stands where it stood, after they had left."""
+        _ = self._
+        said = _("The meeting could not be moved. It stays at its time.")
+        return self._letter(_("Not moved in your calendar: {title}, {when}"), said)
 
     def move_not_written(self, cause: str) -> Text:
         """Tell that a booking cannot be moved in the calendar, and what is kept meanwhile."""

@@ -39,11 +39,13 @@ from gateway.services.circumstances import Calendars, calendars_of, circumstance
 from gateway.services.claim import Claim, Claimed, unavailable
 from gateway.services.contacts import contact_of, engagement_of
 from gateway.services.freebusy import FreeBusyService
+from gateway.services.moving import MovingService
 from gateway.services.tokens import new_id
 
 MAX_TITLE, MAX_MINUTES = 200, 1440
 BUSY = "You are busy at that time. Say that it is meant so, or choose another."
-INVITED = "The invitation is out: cancel the meeting and make another."
+BUSY_THERE = "You are busy at that time. Choose another."
+INVITED = "The invitation is out, so only the time can be changed. Else cancel, and make another."
 BOOKED = "A booking is there at that time. Move or cancel it first."
 
 
@@ -82,13 +84,16 @@ class MeetingService:
         clock: Clock,
         freebusy: FreeBusyService,
         claim: Claim,
+        *,
         bookings: BookingService,
+        moving: MovingService,
     ) -> None:
         self._store = store
         self._clock = clock
         self._freebusy = freebusy
         self._claim = claim
         self._bookings = bookings
+        self._moving = moving
 
     async def make(self, owner: Owner, wish: MeetingWish, key: str | None = None) -> Engagement:
         """Make a meeting; the contact is invited if there is a calendar to write it to.
@@ -114,17 +119,40 @@ class MeetingService:
     async def change(
         self, owner: Owner, engagement_id: str, changes: Mapping[str, Any]
     ) -> Engagement:
-        """Change a meeting that is only on the record; one that was invited to is moved."""
+        """Change a meeting; of one that somebody was invited to only the time, and they are told.
+
+        Raises Conflict `invited`, `busy`, `slot_taken`, `over`, `not_confirmed` or `moving`, or
+        CalendarUnavailable; then the meeting stands as it stood.
+        """
         async with self._store.write(owner_id=owner.id) as tx:
             found = await self._made_here(tx, owner, engagement_id)
-            wish = checked(replace(_wish_of(found), **changes), owner)
+            before = _wish_of(found)
+            wish = checked(replace(before, **changes), owner)
             if found.state is EngagementState.CANCELLED:
                 raise Conflict("over", "This meeting is cancelled.")
-            if found.booking_id:
-                raise Conflict("invited", INVITED)
             now = self._clock.now()
-            await tx.engagements.update(replace(_kept(found, wish), updated_at=now))
-            return await engagement_of(tx, owner.id, engagement_id)
+            if not found.booking_id:
+                await tx.engagements.update(replace(_kept(found, wish), updated_at=now))
+                return await engagement_of(tx, owner.id, engagement_id)
+            if (wish.title, wish.place) != (before.title, before.place):
+                raise Conflict("invited", INVITED)
+            is_moved = (wish.start, wish.duration) != (before.start, before.duration)
+            if is_moved and wish.start < now:
+                raise Invalid({"start": "Whoever was invited can only be told a time to come."})
+        await self._move(owner, found, wish)
+        return await self._fresh(owner, engagement_id)
+
+    async def _move(self, owner: Owner, found: Engagement, wish: MeetingWish) -> None:
+        """Move the booking behind a meeting; the claim and the last look decide."""
+        try:
+            await self._moving.by_owner(owner.id, found.booking_id, wish.start, wish.duration)
+        except SlotTaken:
+            others = TimeRange(wish.start, wish.end)
+            async with self._store.read() as tx:
+                there = await tx.bookings.blocking(owner.id, others)
+            if any(one.id != found.booking_id for one in there):
+                raise Conflict("slot_taken", BOOKED) from None
+            raise Conflict("busy", BUSY_THERE) from None
 
     async def cancel(self, owner: Owner, engagement_id: str) -> Engagement:
         """Cancel a meeting and keep it on the record; whoever was invited is told once."""

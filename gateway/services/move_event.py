@@ -19,6 +19,7 @@ from gateway.freebusy.explain import Rule, explain
 from gateway.model.booking import Booking, BookingState, Move
 from gateway.model.collection import Collection
 from gateway.model.event_time import at_another_time, event_time
+from gateway.model.page import SchedulingPage, stand_in
 from gateway.model.timerange import MINUTE, Instant, TimeRange
 from gateway.ports import Clock, Job, Store, Transaction
 from gateway.services.circumstances import calendars_of, circumstances
@@ -90,7 +91,7 @@ class MoveEvent:
         if move.start < now or now - move.since > HOLD_SECONDS:
             raise SlotTaken
         async with self._store.read() as tx:
-            page = await tx.pages.get(booking.page_id)
+            page = await _page_of(tx, booking)
             owner = await tx.owners.get(booking.owner_id)
             if page is None or owner is None:
                 raise SlotTaken
@@ -143,7 +144,7 @@ class MoveEvent:
 
     async def _is_busy(self, tx: Transaction, booking: Booking, move: Move, now: Instant) -> bool:
         page, owner = (
-            await tx.pages.get(booking.page_id),
+            await _page_of(tx, booking),
             await tx.owners.get(booking.owner_id),
         )
         if page is None or owner is None:
@@ -227,6 +228,10 @@ class MoveEvent:
         moved = await tx.bookings.move(moved, moved.state, now)
         await self._notices.moved(tx, moved, booking, now, by=move.by)
         await wake_conflicts(tx, booking.owner_id, now)
+
+
+async def _page_of(tx: Transaction, booking: Booking) -> SchedulingPage | None:
+    return stand_in(booking) if booking.is_on_record else await tx.pages.get(booking.page_id)
 
 
 async def stay(tx: Transaction, booking: Booking, reason: str, now: Instant) -> Booking:

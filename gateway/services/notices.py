@@ -159,12 +159,18 @@ class Notices:
             await self._visitor(
                 tx, given, recipient, "moved", text, now=now, calendar=(invitation, "REQUEST")
             )
+        if booking.is_on_record and by != "visitor":
+            return  # the owner has just done it
         mine = OwnerLetters(self._translate, given).moved(before, by=by)
         await self._owner(tx, given, "moved", mine, now)
 
     async def not_moved(self, tx: Transaction, booking: Booking, now: Instant) -> None:
-        """Tell a visitor who got no answer that the booking stands where it stood."""
+        """Tell whoever moved a booking and got no answer that it stands where it stood."""
         given = await self._occasion(tx, booking)
+        if booking.is_on_record:
+            mine = OwnerLetters(self._translate, given).not_moved()
+            await self._owner(tx, given, f"not-moved-{now}", mine, now)
+            return
         text = VisitorLetters(self._translate, given).not_moved()
         await self._visitor(tx, given, booking.email, f"not-moved-{now}", text, now=now)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from gateway import errors
 from gateway.model.booking import Move
@@ -13,6 +14,7 @@ from gateway.model.principal import Owner
 from gateway.model.timerange import DAY, format_rfc3339
 from gateway.services import contacts, pages
 from gateway.services.claim import RateLimits
+from gateway.storage import schema
 from gateway.storage.bookings import Bookings
 from gateway.web.api import OPERATIONS
 from gateway.web.api.openapi import failures
@@ -216,6 +218,32 @@ async def invited(desk: ApiDesk, good: Ready) -> Answer:
     return await send(desk, replace(good, id=await meeting(desk)))
 
 
+def meeting_moved(provoke: Provoke) -> Provoke:
+    """Let something keep a meeting, to which a contact was invited, from another time."""
+
+    async def moved(desk: ApiDesk, good: Ready) -> Answer:
+        identifier = await meeting(desk)
+        async with desk.desk.store.read() as tx:
+            found = await tx.engagements.get(identifier)
+        assert found
+        sample = replace(good.sample, body={"start": format_rfc3339(TEN + 20 * DAY)})
+        if provoke is moving:
+            booked = replace(good, sample=sample, id=found.booking_id)
+            await provoke(desk, booked)  # refused as an engagement's id, which it is not
+        elif provoke is not_confirmed:
+            async with desk.desk.store.connect() as connection:  # its calendar has not answered yet
+                await connection.execute(update(schema.booking).values(state="pending"))
+        elif provoke is slot_taken:
+            await desk.desk.book(TEN + 20 * DAY)
+        elif provoke is calendar_unavailable:
+            await provoke(desk, good)
+        else:
+            await desk.desk.put("home", "dentist", "20261221T093000Z", "20261221T110000Z")
+        return await send(desk, replace(good, sample=sample, id=identifier))
+
+    return moved
+
+
 async def cancelled_already(desk: ApiDesk, good: Ready) -> Answer:
     """Change a meeting that is cancelled."""
     await desk.call("POST", f"/engagements/{good.id}/cancel")
@@ -371,6 +399,10 @@ PROVOKE: dict[str, Provoke] = {
 OTHERWISE: dict[tuple[str, str], Provoke] = {
     ("book", "too_many_requests"): too_often,
     ("updateEngagement", "over"): cancelled_already,
+    **{
+        ("updateEngagement", one.__name__): meeting_moved(one)
+        for one in (busy, slot_taken, calendar_unavailable, moving, not_confirmed)
+    },
     ("rescheduleBooking", "slot_taken"): moved_onto_another,
     ("rescheduleBooking", "idempotency_mismatch"): moved_elsewhere,
 }

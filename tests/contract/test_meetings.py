@@ -257,3 +257,67 @@ async def test_what_is_only_the_owners_to_change(local):
         await local.desk.meetings.change(local.desk.owner, made.id, {"title": "Coffee"})
     (booking,) = await local.desk.stored()
     assert booking.state is BookingState.CONFIRMED
+
+
+NIGHT = TEN + 17 * HOUR
+"""Three in the morning, when no page is open."""
+
+
+async def test_a_meeting_is_moved_and_the_contact_is_told_once(local):
+    """The event and the record move, at any hour of the owner's; one mail, none to the owner."""
+    made = await local.make(guests=("ann@example.net",))
+    changes = {"start": NIGHT, "duration": 45}
+    for _ in range(2):
+        moved = await local.desk.meetings.change(local.desk.owner, made.id, changes)
+        local.desk.clock.advance(MINUTE)
+    (booking,) = await local.desk.stored()
+
+    assert (moved.start, moved.end) == (NIGHT, NIGHT + 45 * MINUTE)
+    assert (booking.start, booking.end, booking.sequence) == (moved.start, moved.end, 1)
+    assert await local.desk.names("home") == [f"{booking.id}.ics"]
+    assert await local.subjects() == ["Invitation", "Moved"]
+    assert await local.subjects("ann@example.net") == ["Invitation", "Moved"]
+    assert await local.subjects("jane@example.org") == []
+    (mail,) = [one for one in await local.desk.mails(COR) if "Moved" in one["Subject"]]
+    text = mail.get_body(("plain",)).get_content()
+    assert ("If you cannot come" in text, "To move" in text) == (True, False)
+
+
+async def test_where_the_provider_invited_it_tells_the_move(google):
+    """At a provider that invites, its one event moves, and no mail is ours."""
+    made = await google.make()
+    moved = await google.desk.meetings.change(google.desk.owner, made.id, {"start": NIGHT})
+
+    assert moved.start == NIGHT
+    ((_, data),) = google.desk.sources.events.items()
+    assert parse(data).inside("VEVENT")[0].value("DTSTART") == "20261202T030000Z"
+    assert await google.desk.mails() == []
+
+
+async def test_a_move_onto_busy_time_changes_nothing(local):
+    """Busy time, another booking and the past are named; the meeting stands where it stood."""
+    made = await local.make()
+    other = await local.desk.book(TEN + 2 * HOUR)
+    await local.desk.put("home", "dentist", "20261201T150000Z", "20261201T160000Z")
+    for start, code in ((TEN + 5 * HOUR, "busy"), (other.start, "slot_taken")):
+        with pytest.raises(errors.Conflict) as refusal:
+            await local.desk.meetings.change(local.desk.owner, made.id, {"start": start})
+        assert refusal.value.code == code
+    with pytest.raises(errors.Invalid):
+        await local.desk.meetings.change(
+            local.desk.owner, made.id, {"start": local.desk.clock.now() - HOUR}
+        )
+
+    assert [one.start for one in await local.record()] == [TEN]
+    assert await local.subjects() == ["Invitation"]
+
+
+async def test_a_move_takes_a_last_look(google):
+    """What the provider says now refuses a move, and the event stays."""
+    made = await google.make()
+    google.desk.sources.answers["work"] = [busy(NIGHT)]
+    with pytest.raises(errors.Conflict, match="busy"):
+        await google.desk.meetings.change(google.desk.owner, made.id, {"start": NIGHT})
+
+    assert [one.start for one in await google.record()] == [TEN]
+    assert await google.desk.mails() == []

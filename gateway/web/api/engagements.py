@@ -87,7 +87,7 @@ async def create_engagement(call: Call) -> shapes.Engagement:
 
 
 async def update_engagement(call: Call) -> shapes.Engagement:
-    """Change a meeting that was made on a record."""
+    """Change a meeting that was made on a record; whoever was invited is told its new time."""
     body: shapes.EngagementFields = call.body
     given = {"title": body.title, "place": body.location, "duration": body.duration}
     changes = {name: value for name, value in given.items() if value is not UNSET}
@@ -143,11 +143,20 @@ OPERATIONS: tuple[Operation, ...] = (
         name="updateEngagement",
         method="PATCH",
         path="/engagements/{id}",
-        about="Change a meeting that was made on a record.",
+        about="Change a meeting on a record; of one that was invited to only the time.",
         handler=update_engagement,
         takes=shapes.EngagementFields,
         gives=shapes.Engagement,
-        failures=("from_calendar", "invited", "over"),
+        failures=(
+            "from_calendar",
+            "invited",
+            "over",
+            "busy",
+            "slot_taken",
+            "calendar_unavailable",
+            "not_confirmed",
+            "moving",
+        ),
     ),
     Operation(
         name="cancelEngagement",

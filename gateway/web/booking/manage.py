@@ -138,6 +138,7 @@ def _page(
             "again": page.slug if page and page.state is PageState.LIVE else "",
             "can_cancel": booking.state in LIVE and not _is_over(booking.end, services),
             "can_move": page is not None
+            and not booking.is_on_record
             and page.state is PageState.LIVE
             and can_move(booking, services.clock.now()),
             "has_file": booking.state in LIVE - {BookingState.REQUESTED},
