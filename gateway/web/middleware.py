@@ -75,8 +75,11 @@ def _answered(trusted: tuple[Network, ...]) -> Middleware:
             return error_page(request, error)
         except CalgateError as error:
             return error_page(request, error)
-        except (UnicodeError, ValueError, LookupError, RecursionError, TypeError) as error:
-            # A bug of ours: told as one line with its trace, answered without any of it.
+        except ConnectionError:
+            raise  # whoever asked has gone: there is nobody to answer
+        except Exception as error:
+            # A bug of ours, or a database that says what no table foresees: told as one line with
+            # its trace, answered without any of it.
             log.exception("web.bug", path=request.path, error=type(error).__name__)
             return error_page(request, error)
 
