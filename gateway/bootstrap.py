@@ -151,7 +151,9 @@ class _Parts:
         node = f"{socket.gethostname()}:{os.getpid()}:{new_id('')}"
         self.store, self.clock, self.config = store, clock, config
         postbox = Postbox(cipher, sender=config.mail.sender, sends=bool(config.mail.host))
-        notices = Notices(postbox, cipher, translate, public_url=config.public_url)
+        notices = Notices(
+            postbox, cipher, translate, public_url=config.public_url, hosts=config.hosts
+        )
         known = consents(config, clock)
         grants = GrantService(store, clock, cipher, known, notices)
         sources = Registry(

@@ -151,9 +151,9 @@ class BookingService:
         async with self._store.read() as tx:
             return await owned(tx, owner_id, booking_id)
 
-    def manage_url(self, booking: Booking) -> str:
-        """Return the link with which the visitor manages the booking."""
-        return self._notices.manage_url(booking)
+    def manage_url(self, booking: Booking, owner: Owner | None = None) -> str:
+        """Return the link with which the visitor manages the booking, on its owner's host."""
+        return self._notices.manage_url(booking, owner)
 
     async def calendar_file(self, manage_token: str) -> bytes:
         """Return the booking as an `.ics` file for the visitor's calendar."""

@@ -6,6 +6,7 @@ from itertools import takewhile
 from gateway.model.booking import Booking, BookingState
 from gateway.model.collection import Collection
 from gateway.model.connection import Connection
+from gateway.model.home import home_of
 from gateway.model.itip import cancel, request
 from gateway.model.page import SchedulingPage, stand_in
 from gateway.model.principal import Owner
@@ -44,20 +45,28 @@ class Notices:
     """Composes and posts the mails about bookings and about calendars that visitors depend on."""
 
     def __init__(
-        self, postbox: Postbox, cipher: Cipher, translate: Translate, *, public_url: str
+        self,
+        postbox: Postbox,
+        cipher: Cipher,
+        translate: Translate,
+        *,
+        public_url: str,
+        hosts: Sequence[str] = (),
     ) -> None:
         self._postbox = postbox
         self._cipher = cipher
         self._translate = translate
         self._public_url = public_url.rstrip("/")
+        self._hosts = tuple(hosts)
 
     # --- bookings
 
-    def manage_url(self, booking: Booking) -> str:
-        """Return the link with which a booking's visitor manages it."""
+    def manage_url(self, booking: Booking, owner: Owner | None = None) -> str:
+        """Return the link with which a booking's visitor manages it, on its owner's host (S35)."""
         bound_to = f"booking.manage_sealed:{booking.id}"
         token = self._cipher.open(booking.manage_sealed, bound_to=bound_to)
-        return f"{self._public_url}/meetings/b/{token.decode()}"
+        home = home_of(owner, self._public_url, self._hosts) if owner else self._public_url
+        return f"{home}/meetings/b/{token.decode()}"
 
     async def confirmed(
         self, tx: Transaction, booking: Booking, calendar: Collection, now: Instant
@@ -328,7 +337,7 @@ class Notices:
             booking=booking,
             page=page,
             owner=owner,
-            manage_url=self.manage_url(booking),
+            manage_url=self.manage_url(booking, owner),
             dashboard_url=f"{self._public_url}/dashboard",
         )
 

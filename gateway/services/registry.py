@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from gateway.model.home import home_of
+from gateway.model.principal import Owner
 from gateway.ports import Cipher, Clock, Store
 from gateway.services.booking import BookingService
 from gateway.services.connections import ConnectionService
@@ -32,6 +34,10 @@ class EdgeSettings:
     poll_seconds: int = 60
     custom_domains: bool = True
     exchange: bool = True
+
+    def home_of(self, owner: Owner) -> str:
+        """Return the address that links to an owner's pages begin with."""
+        return home_of(owner, self.public_url, self.hosts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ def shown(services: Services, view: PageView) -> shapes.Page:
     return shapes.Page(
         id=page.id,
         slug=page.slug,
-        url=page_url(services, page),
+        url=page_url(services, view),
         title=page.title,
         description=page.description,
         durations=list(page.durations),
@@ -67,9 +67,9 @@ def questions_of(page: SchedulingPage) -> list[shapes.Question]:
     ]
 
 
-def page_url(services: Services, page: SchedulingPage) -> str:
-    """Return the page's address."""
-    return f"{services.edge.public_url.rstrip('/')}/meetings/{page.slug}"
+def page_url(services: Services, view: PageView) -> str:
+    """Return the page's address, on the host that its owner chose."""
+    return f"{services.edge.home_of(view.owner)}/meetings/{view.page.slug}"
 
 
 def _any(value: Any) -> Any:

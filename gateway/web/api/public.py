@@ -24,7 +24,7 @@ def shown(services: Services, view: PageView) -> shapes.PublicPage:
     return shapes.PublicPage(
         id=page.id,
         slug=page.slug,
-        url=page_url(services, page),
+        url=page_url(services, view),
         title=page.title,
         description=page.description,
         owner_name=view.owner.name,
@@ -106,7 +106,7 @@ async def book(call: Call) -> shapes.BookingReceipt:
         state=_booked_as(booking),
         start=text_of(booking.start),
         end=text_of(booking.end),
-        manage_url=call.services.bookings.manage_url(booking),
+        manage_url=call.services.bookings.manage_url(booking, view.owner),
     )
 
 

@@ -134,7 +134,7 @@ def _page(
             "host": view.owner,
             "state": booking.state.value,
             "answers": answers(page, booking) if page else [],
-            "link": services.bookings.manage_url(booking),
+            "link": services.bookings.manage_url(booking, view.owner),
             "again": page.slug if page and page.state is PageState.LIVE else "",
             "can_cancel": booking.state in LIVE and not _is_over(booking.end, services),
             "can_move": page is not None

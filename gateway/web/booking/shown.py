@@ -59,7 +59,7 @@ def public_page(
             "shown": view.page,
             "host": view.owner,
             "indexed": ROBOTS not in kept,
-            "canonical": page_url(visit.services, view.page),
+            "canonical": page_url(visit.services, view),
             **facts,
         },
         status=status,

@@ -13,7 +13,7 @@ from gateway.errors import (
     SlotTaken,
 )
 from gateway.model.booking import BLOCKING, Booking, BookingState
-from gateway.model.page import SchedulingPage
+from gateway.model.principal import Owner
 from gateway.model.timerange import DAY, TimeRange
 from gateway.ports import StoredMail
 from gateway.services.registry import Services
@@ -75,7 +75,7 @@ async def _shown(visit: Visit, *, problem: str = "", status: int = 200) -> web.R
             "titles": {one.page.id: one.page.title for one in pages},
             "words": BOOKING,
             "pages": pages,
-            "base": meetings_base(services),
+            "base": meetings_base(services, owner),
             "mails": _kept(mails, sends=services.edge.mail_configured, since=now - LOOK_BACK),
             "sends": services.edge.mail_configured,
         },
@@ -88,14 +88,9 @@ def _kept(mails: Sequence[StoredMail], *, sends: bool, since: int) -> list[Store
     return [one for one in mails if not sends or (one.error and one.created_at >= since)]
 
 
-def meetings_base(services: Services) -> str:
-    """Return the address under which pages are."""
-    return f"{services.edge.public_url.rstrip('/')}/meetings/"
-
-
-def page_address(services: Services, scheduling_page: SchedulingPage) -> str:
-    """Return a page's address."""
-    return meetings_base(services) + scheduling_page.slug
+def meetings_base(services: Services, owner: Owner) -> str:
+    """Return the address under which an owner's pages are."""
+    return f"{services.edge.home_of(owner)}/meetings/"
 
 
 async def accept(visit: Visit) -> web.StreamResponse:

@@ -103,7 +103,7 @@ async def show_all(visit: Visit) -> web.StreamResponse:
     facts = {
         "note": note(visit.request),
         "pages": await visit.services.pages.of_owner(visit.owner),
-        "base": meetings_base(visit.services),
+        "base": meetings_base(visit.services, visit.owner),
     }
     return rendered(visit.request, "settings/pages.html", facts)
 
@@ -198,7 +198,7 @@ def _shown(
         "errors": errors,
         "labels": {name: visit.say(words) for name, words in LABELS.items()},
         "days": WEEKDAYS,
-        "base": meetings_base(visit.services),
+        "base": meetings_base(visit.services, visit.owner),
         "zones": zone_names(),
         "states": said(STATES),
         "types": said(QUESTION_TYPES),
