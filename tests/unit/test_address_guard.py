@@ -247,6 +247,23 @@ async def test_credentials_stay_with_their_origin() -> None:
         assert b"cookie" not in second.requests[0].lower()
 
 
+@pytest.mark.parametrize(("most", "fits"), [(2, True), (1, False)])
+async def test_an_answer_is_read_up_to_its_limit(most: int, *, fits: bool) -> None:
+    """A body of exactly the limit is read; one octet more is refused."""
+    async with serving(Site(), OUTSIDE) as site:
+        guard = options(site.port)
+        client = GuardedClient(guard, max_bytes=most, max_seconds=5)
+        asked = client.get(read_url(f"http://{OUTSIDE}:{site.port}/", guard))
+        try:
+            if fits:
+                assert (await asked).body == b"ok"
+            else:
+                with pytest.raises(Unavailable, match="larger than"):
+                    await asked
+        finally:
+            await client.close()
+
+
 async def test_a_redirect_cannot_bring_its_own_login() -> None:
     """Credentials in a Location header are dropped."""
     async with serving(Site(), OUTSIDE) as first, serving(Site(), OUTSIDE) as second:
