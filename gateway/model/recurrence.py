@@ -79,7 +79,10 @@ class ObjectTimes:
         self.first_start, self.last_end = self._bounds()
 
     def exceeds(self, limit: int) -> bool:
-        """Tell whether any year may hold more than `limit` instances of the object."""
+        """Tell whether more than `limit` instances of the object may be in a year.
+
+        Those that began before it and last into it count: it takes as long to find them.
+        """
         return any(item.exceeds(limit) for item in self._series)
 
     def occurrences(

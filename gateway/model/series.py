@@ -21,6 +21,7 @@ from gateway.model.zone import Zone
 
 _SLACK = 26 * HOUR
 """More than any offset or gap, so that a wall time is surely inside what was looked at."""
+_YEAR = 366 * DAY
 Wanted = Callable[[Component, bool], bool]
 """Whether a component matters to the asker, and whether its instances have any length."""
 
@@ -119,8 +120,9 @@ class Series:
         return last + max(0, *(item.shift for item in self.segments)) + self.longest + 2 * DAY
 
     def exceeds(self, limit: int) -> bool:
-        """Tell whether any year may hold more than `limit` instances."""
-        return len(self._dates) > limit or any(rule.times.exceeds(limit) for rule in self._rules)
+        """Tell whether more than `limit` instances may be in a year, begun in it or before."""
+        begun = limit // (1 + 2 * self.longest // _YEAR)  # to find one may cost two steps
+        return len(self._dates) > limit or any(rule.times.exceeds(begun) for rule in self._rules)
 
     # --- occurrences -------------------------------------------------------------------------
 
@@ -143,7 +145,8 @@ class Series:
         (segment, *more), zone = self.segments, self.start.zone
         days, length = segment.length
         same = not more and not segment.all_day and zone.is_fixed and not self._moves(segment)
-        if not same or days or length <= 0 or self._removed_days or self._has_periods:
+        length += days * DAY  # as long as that where the offset never changes
+        if not same or length <= 0 or self._removed_days or self._has_periods:
             return None
         if wanted is not None and not wanted(segment.component, True):
             return iter(())

@@ -33,7 +33,7 @@ def ready(prepared: Prepared, basis: Basis) -> Ready:
         component=prepared.component,
         etag=prepared.etag,
         data=prepared.data,
-        entry=entry_of(prepared.times, basis),
+        entry=entry_of(prepared.times, basis, lenient=True),
         zone=prepared.zone,
     )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from gateway.errors import CalgateError
+from gateway.errors import CalgateError, Refused
 from gateway.freebusy.blocking import blocking_periods
 from gateway.freebusy.busytime import BusyPeriod, BusyType, stored_periods
 from gateway.model.collection import BusyRules, Collection, ObjectRecord
@@ -62,13 +62,24 @@ def zone_key(collection: Collection) -> tuple[str, str]:
     return collection.time_zone, collection.time_zone_ics
 
 
-def entry_of(times: ObjectTimes, basis: Basis) -> IndexEntry:
-    """Return what the index keeps of an object; pure, and heavy only where it recurs often."""
+def entry_of(times: ObjectTimes, basis: Basis, *, lenient: bool = False) -> IndexEntry:
+    """Return what the index keeps of an object; pure, and heavy only where it recurs often.
+
+    What takes too many steps is refused; leniently nothing is kept, and it is computed when asked
+    for like what is dense: no item of a source costs the others.
+    """
     spans: list[TimeRange] = []
     periods: Sequence[BusyPeriod] = ()
-    if not times.dense:
+    dense = times.dense
+    if not dense:
         window = basis.horizon if times.recurring else ALWAYS
-        occurrences = list(times.occurrences(window))
+        try:
+            occurrences = list(times.occurrences(window))
+        except Refused:
+            if not lenient:
+                raise
+            occurrences, dense = [], True
+    if not dense:
         spans = [TimeRange(one.start, max(one.start, one.end)) for one in occurrences]
         periods = [
             *blocking_periods(occurrences, basis.rules, address=basis.address),
@@ -78,7 +89,7 @@ def entry_of(times: ObjectTimes, basis: Basis) -> IndexEntry:
         first_start=times.first_start,
         last_end=times.last_end,
         recurring=times.recurring,
-        dense=times.dense,
+        dense=dense,
         floating=times.floating,
         periods=periods,
         occurrences=spans,
@@ -159,7 +170,7 @@ def _entries(
 
 def _entry(record: ObjectRecord, home: Zone, basis: Basis) -> IndexEntry:
     try:
-        return entry_of(times_of(record.data, home), basis)
+        return entry_of(times_of(record.data, home), basis, lenient=True)
     except CalgateError:
         # Stored once, unreadable now: it stays busy for as far as anybody looks, never free.
         return unknown_entry(basis.horizon)

@@ -46,6 +46,7 @@ class Prepared(ReadObject):
     """An object that was read and compiled, ready to be written."""
 
     times: ObjectTimes
+    lenient: bool
 
     async def write(
         self, tx: Transaction, collection: Collection, *, name: str, now: Instant
@@ -58,7 +59,7 @@ class Prepared(ReadObject):
         basis = await basis_of(tx, collection, now)
         # A series is expanded over the whole horizon: milliseconds, but not on the loop.
         entry = (
-            await asyncio.to_thread(entry_of, times, basis)
+            await asyncio.to_thread(entry_of, times, basis, lenient=self.lenient)
             if times.recurring
             else (entry_of(times, basis))
         )
@@ -81,6 +82,7 @@ def prepare(
         data=data,
         times=compile_object(found, zone_of(collection), lenient=lenient),
         zone=zone_key(collection),
+        lenient=lenient,
     )
 
 

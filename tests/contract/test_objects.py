@@ -257,6 +257,22 @@ async def test_what_never_blocks_is_not_busy_however_often(
     assert await freebusy.busy([calendar], far) == []
 
 
+@pytest.mark.parametrize("start", ["19260101T000000Z", ";TZID=Europe/Amsterdam:19260101T000000"])
+async def test_what_lasts_for_decades_costs_no_other_item(
+    store, objects, freebusy, owner, calendar, start
+):
+    """A foreign series whose instances pile up is busy, not stored row by row, and not refused."""
+    long = an_event("long", start=start, duration="P36500D", rrule="FREQ=HOURLY;INTERVAL=12")
+    later = an_event(start="20261201T090000Z", end="20261201T100000Z")
+    await objects.put_many(owner, calendar, [("long.ics", long), ("a.ics", later)])
+
+    assert await freebusy.busy([calendar], WEEK) == [
+        BusyPeriod(WEEK.start, WEEK.end, BusyType.BUSY)
+    ]
+    async with store.read() as tx:
+        assert len(await tx.index.certain(calendar.id, WEEK)) == 1
+
+
 async def test_the_horizon_moves_with_time(store, objects, freebusy, owner, calendar, clock):
     """A nightly pass makes rows for the days that have come into reach."""
     await objects.put(
