@@ -13,7 +13,7 @@ from gateway.model.collection import Collection
 from gateway.model.connection import Connection
 from gateway.services.connections import ConnectionState
 from gateway.services.exchange_account import VERSIONS, ExchangeAccount
-from gateway.services.sync import Outcome
+from gateway.services.sync_outcome import Outcome
 from gateway.services.trust import MOST_BYTES
 
 NAME_BESIDE = 24

@@ -27,7 +27,8 @@ from gateway.services.ending import say_goodbye
 from gateway.services.exchange_account import ExchangeAccount
 from gateway.services.grants import GrantService
 from gateway.services.last_look import open_secret
-from gateway.services.sync import Outcome, SyncService, secret_of
+from gateway.services.sync import SyncService, secret_of
+from gateway.services.sync_outcome import Outcome
 from gateway.services.tokens import new_id
 
 MAX_CONNECTIONS = 50

@@ -5,7 +5,7 @@ at the lease once more. Until it commits, every answer is given from the last go
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -39,6 +39,7 @@ from gateway.services.noticing import notice_changes
 from gateway.services.objects import discard
 from gateway.services.side_by_side import PATIENCE, SideBySide
 from gateway.services.sync_lease import DoubtError, LostError, as_upstream, check_lease
+from gateway.services.sync_outcome import How, Outcome, Watch
 from gateway.services.sync_plan import (
     RECHECK_AFTER,
     Bookmark,
@@ -63,34 +64,6 @@ FAILURES: dict[type[UpstreamError], Failure] = {
     SignInNeeded: Failure.SIGN_IN_NEEDED,
     AccessLost: Failure.ACCESS_LOST,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a tick did with one calendar; `error` is a sentence when it failed."""
-
-    collection: Collection
-    changed: int = 0
-    removed: int = 0
-    error: str = ""
-    notes: tuple[str, ...] = ()
-    retry_after: int | None = None
-
-
-Watch = Callable[[Collection, int], None]
-"""Told of a calendar that is being read, and how many events are in."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _How:
-    """How a tick reads, and who watches it."""
-
-    full: bool = False
-    watch: Watch | None = None
-
-    def tell(self, collection: Collection, events: int) -> None:
-        if self.watch is not None:
-            self.watch(collection, events)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +148,7 @@ class SyncService:
         try:
             async with kept_up(self._store, self._clock, lease, every=self._kept_up_every):
                 outcomes = await self._read_all(
-                    connection, collections, lease, _How(full=full, watch=watch)
+                    connection, collections, lease, How(full=full, watch=watch)
                 )
         except LostError:
             return None
@@ -193,7 +166,7 @@ class SyncService:
         connection: Connection,
         collections: Sequence[Collection],
         lease: Lease,
-        how: _How,
+        how: How,
     ) -> list[Outcome]:
         try:
             secret = self._cipher.open(connection.secret, bound_to=secret_of(connection.id))
@@ -209,7 +182,7 @@ class SyncService:
             await adapter.close()
 
     async def _read_one(
-        self, adapter: Adapter, collection: Collection, lease: Lease, how: _How
+        self, adapter: Adapter, collection: Collection, lease: Lease, how: How
     ) -> Outcome:
         try:
             try:
@@ -233,7 +206,7 @@ class SyncService:
             return await tx.collections.get(collection.id) or collection
 
     async def _sync(
-        self, adapter: Adapter, collection: Collection, lease: Lease, how: _How
+        self, adapter: Adapter, collection: Collection, lease: Lease, how: How
     ) -> Outcome:
         async with self._store.read() as tx:
             bookmark = Bookmark.decode(await tx.connections.cursor(collection.id))
@@ -257,7 +230,7 @@ class SyncService:
         collection: Collection,
         lease: Lease,
         bookmark: Bookmark,
-        how: _How,
+        how: How,
     ) -> tuple[Outcome, Verdict, Plan]:
         staging = Staging()
         how.tell(collection, 0)

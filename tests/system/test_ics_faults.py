@@ -25,7 +25,8 @@ from gateway.services.lease import LEASE_SECONDS
 from gateway.services.mails import Postbox
 from gateway.services.notices import Notices
 from gateway.services.side_by_side import AT_ONCE
-from gateway.services.sync import Outcome, SyncService
+from gateway.services.sync import SyncService
+from gateway.services.sync_outcome import Outcome
 from gateway.services.sync_plan import RECHECK_AFTER
 from gateway.storage.cipher import KeyRing, new_key
 from gateway.storage.engine import SqlStore
