@@ -1,15 +1,19 @@
 """Properties of calendars: RFC 4791 section 5.2, RFC 7809, and Apple's for looks and changes."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from gateway.dav.properties.live import Facts, Live, Value
 from gateway.dav.sync_token import sync_token
 from gateway.dav.tree import CalendarResource, Kind, Resource
 from gateway.dav.wire.names import apple, caldav, calendar_server, escape_text
 from gateway.model.collection import Collection
+from gateway.model.itip import PRODID
 from gateway.model.objects import TYPES, Limits
 from gateway.model.recurrence import MAX_INSTANCES
 from gateway.model.timerange import MAX_INSTANT, MIN_INSTANT, format_utc
+from gateway.model.zone_definition import zone_definition
+from gateway.model.zones import zone
 
 LIMITS = Limits()
 COLLATIONS = ("i;ascii-casemap", "i;octet", "i;unicode-casemap")
@@ -33,6 +37,22 @@ def _constant(inner: str) -> Value:
 def _text(value: Callable[[Collection], str]) -> Value:
     """Return a value that is told where it is not empty."""
     return _of(lambda collection: escape_text(value(collection)) or None)
+
+
+def _definition(collection: Collection) -> str:
+    """Return the zone by definition, as it was set or as its name means (RFC 7809 section 5.2)."""
+    if collection.time_zone_ics or not collection.time_zone:
+        return collection.time_zone_ics
+    return _defined(collection.time_zone)
+
+
+@lru_cache(maxsize=256)
+def _defined(name: str) -> str:
+    found = zone(name)
+    if found is None:
+        return ""
+    head = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:{PRODID}\r\n"
+    return f"{head}{zone_definition(found).decode()}END:VCALENDAR\r\n"
 
 
 def _components(collection: Collection) -> str:
@@ -67,7 +87,7 @@ PROPERTIES = (
         ),
     ),
     Live(name=caldav("calendar-description"), value=_text(lambda one: one.description)),
-    Live(name=caldav("calendar-timezone"), value=_text(lambda one: one.time_zone_ics)),
+    Live(name=caldav("calendar-timezone"), value=_text(_definition)),
     Live(name=caldav("calendar-timezone-id"), value=_text(lambda one: one.time_zone)),
     Live(name=caldav("schedule-calendar-transp"), value=_of(_transparency)),
     Live(name=apple("calendar-color"), value=_text(lambda one: one.color)),

@@ -212,6 +212,18 @@ async def test_two_changes_at_once_both_stay(dav: DavClient, work: str) -> None:
     assert [one.text for one in found.props().values()] == ["New", "#000000", "3"]
 
 
+async def test_a_zone_set_by_name_is_told_by_definition_too(dav: DavClient, work: str) -> None:
+    """RFC 7809 section 5.2: both properties tell the same zone, whichever was set."""
+    await dav.proppatch(
+        work, setting("<C:calendar-timezone-id>Asia/Tokyo</C:calendar-timezone-id>")
+    )
+    told = (await dav.propfind(work, "C:calendar-timezone")).prop("C:calendar-timezone")
+
+    assert "BEGIN:VTIMEZONE" in told
+    assert "TZID:Asia/Tokyo" in told
+    assert "TZOFFSETTO:+0900" in told
+
+
 BAD_ZONES = {
     "text": ("C:calendar-timezone", "Europe/Amsterdam", "valid-calendar-data"),
     "event": ("C:calendar-timezone", an_event().decode(), "valid-calendar-data"),
