@@ -12,7 +12,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from click.testing import CliRunner
 
@@ -34,6 +34,27 @@ def free_port() -> int:
     raise RuntimeError("no loopback port is free")
 
 
+class Running(Protocol):
+    """A process as `subprocess.Popen` shows it."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Return how it ended, or None."""
+
+    def send_signal(self, sig: int, /) -> None:
+        """Send a signal, unless it is dead already."""
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+
+    def kill(self) -> None:
+        """End it."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended."""
+
+
 class Served:
     """`calgate init`, then `calgate serve`; `cli` runs further commands beside it."""
 
@@ -51,7 +72,7 @@ class Served:
         self.url = f"http://127.0.0.1:{self.port}"
         self.config = folder / f"{node}.toml"
         self.log = folder / f"{node}.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Running | None = None
 
     def prepare(self) -> Self:
         """Write the configuration and the key."""
@@ -94,13 +115,7 @@ class Served:
 
     def start(self) -> Self:
         """Start serving and wait until it is ready."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", *self.words],
-                stdout=log,
-                stderr=log,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )
+        self.process = self.spawn()
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -112,6 +127,16 @@ class Served:
             except OSError:
                 time.sleep(0.05)
         raise RuntimeError(f"the gateway did not start: {self.log.read_text()[-3000:]}")
+
+    def spawn(self) -> Running:
+        """Start a process."""
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "gateway", *self.words],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
 
     def kill(self) -> None:
         """End it as a power cut would."""
