@@ -182,12 +182,15 @@ def times_of(data: bytes, home: Zone) -> ObjectTimes:
 
 
 def unknown_entry(horizon: TimeRange) -> IndexEntry:
-    """Return the entry of an object whose times cannot be told: busy, all of it."""
+    """Return the entry of an object whose times cannot be told: busy, all of it.
+
+    As a recurring one it is looked at again beyond the horizon, where it is busy too.
+    """
     period = BusyPeriod(horizon.start, horizon.end, BusyType.BUSY)
     return IndexEntry(
         first_start=horizon.start,
         last_end=None,
-        recurring=False,
+        recurring=True,
         dense=False,
         floating=False,
         periods=[period],

@@ -13,7 +13,7 @@ from gateway.services.freebusy import FreeBusyService
 from gateway.services.index import IndexService
 from gateway.services.objects import ObjectService
 from gateway.services.prepared import etag_of
-from tests.builders import NOON, a_collection, an_event
+from tests.builders import NOON, a_collection, an_event, an_object
 
 FIRST = 1796115600
 """2026-12-01T09:00:00Z, where `an_event` starts."""
@@ -289,6 +289,19 @@ async def test_the_horizon_moves_with_time(store, objects, freebusy, owner, cale
 
     assert (before, after, list(again)) == (False, True, [])
     assert list(indexed[calendar.id]) == [_hour(late)]
+
+
+@pytest.mark.parametrize("days", [0, 900], ids=["within", "beyond"])
+async def test_what_cannot_be_read_any_more_is_never_free(store, clock, freebusy, calendar, days):
+    """An object that was stored once and is nonsense now is busy, beyond the horizon too."""
+    window = TimeRange(FIRST + days * DAY, FIRST + (days + 1) * DAY)
+    async with store.write() as tx:
+        await tx.objects.put(an_object(calendar.id, data=b"nonsense"))
+    await IndexService(store, clock).rebuild(calendar.id)
+
+    assert await freebusy.busy([calendar], window) == [
+        BusyPeriod(window.start, window.end, BusyType.BUSY)
+    ]
 
 
 async def test_several_calendars_answer_together(objects, freebusy, owner, calendar):
