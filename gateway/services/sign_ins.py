@@ -2,7 +2,7 @@
 
 Active Directory locks an account after a few refusals, for everything its owner does. A lone
 refusal under load happens too, so the second try comes five minutes after the first. The refusals
-are in the store: a restart or another node changes nothing (docs/adr/0019).
+are in the store: a restart or another node changes nothing (docs/adr/0017).
 """
 
 import asyncio
