@@ -1,6 +1,7 @@
 """Sources for the adapters' contract: real servers that hold one calendar, Work, and can fail."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ NAMED = (
     b'<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><D:displayname>Work</D:displayname>'
     b"</D:prop></D:set></D:propertyupdate>"
 )
+DEPTH_ONE = b'<D:propfind xmlns:D="DAV:"><D:prop><D:resourcetype/></D:prop></D:propfind>'
 NONSENSE = b"99999999T999999Z"
 STAND_IN = b"20990909T090909Z"
 """What is put for nonsense that a server would refuse; the proxy makes it nonsense again."""
@@ -177,6 +179,8 @@ class CaldavSource:
         """Send a request to the server itself, into its calendar."""
         url = f"http://127.0.0.1:{self.peer.port}{self.path}{name}"
         headers = {"Authorization": aiohttp.encode_basic_auth(*self.account)}
+        if method == "PROPFIND":
+            headers["Depth"] = "1"
         if data:
             kind = "text/calendar" if method == "PUT" else "application/xml"
             headers["Content-Type"] = f"{kind}; charset=utf-8"
@@ -189,7 +193,13 @@ class CaldavSource:
             return await answer.read()
 
     async def empty(self) -> None:
-        """Make the calendar anew, called Work."""
+        """Make the calendar anew, called Work, and the only one of the account."""
+        home = self.path.rstrip("/").rpartition("/")[0] + "/"
+        if isinstance(self.peer, Peer):
+            listed = await self.ask("PROPFIND", "../", DEPTH_ONE)
+            for href in re.findall(rb"<(?:\w+:)?href>([^<]+/)</", listed):
+                if href.decode() not in {home, self.path}:
+                    await self.ask("DELETE", "../" + href.decode().removeprefix(home))
         await self.ask("DELETE", "", allowed=(404,))
         await self.ask("MKCALENDAR", "")
         await self.ask("PROPPATCH", "", NAMED)

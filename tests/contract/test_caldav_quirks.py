@@ -17,7 +17,7 @@ from gateway.errors import SignInNeeded, Unavailable
 from tests.builders import a_connection, an_event
 from tests.conftest import FakeClock
 from tests.contract.test_adapters import read
-from tests.contract.test_caldav_account import BOOKING, events, opened
+from tests.contract.test_caldav_account import BOOKING, an_hour, events, opened
 from tests.upstreams import CaldavSource, Peers, open_source
 
 NONCE = "abc123"
@@ -91,10 +91,14 @@ async def test_a_server_that_rewrites_what_is_put_is_not_fought(source: CaldavSo
     await adapter.create(calendar, BOOKING, an_event(BOOKING))
     name = hashlib.sha256(BOOKING.encode()).hexdigest()[:40]
     await source.put(name, an_event(BOOKING, summary="As the server likes it", x_server="1"))
-    await adapter.update(calendar, BOOKING, an_event(BOOKING, start="20261202T090000Z"))
+    before = await adapter.find(calendar, BOOKING)
+    assert before is not None
+    moved = await adapter.move(calendar, BOOKING, before=before, after=an_hour(15))
 
     (item,) = await events(source)
-    assert b"DTSTART:20261202T090000Z" in (item.data or b"")
+    assert moved == an_hour(15)
+    assert b"DTSTART:20261201T150000Z" in (item.data or b"")
+    assert b"X-SERVER:1" in (item.data or b"")
 
 
 async def test_a_server_without_ctag_and_tokens_is_compared(source: CaldavSource) -> None:
