@@ -198,15 +198,6 @@ class _Parts:
             node=node,
             public_url=config.public_url,
         )
-        bookings = BookingService(
-            store,
-            clock,
-            freebusy,
-            claim,
-            outbox=self.outbox,
-            notices=notices,
-            wait_seconds=config.booking.wait_seconds,
-        )
         self.index = IndexService(store, clock)
         self.looking = Looking(store, clock)
         sync = SyncService(

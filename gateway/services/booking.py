@@ -230,11 +230,11 @@ class BookingService:
         if claimed.job is not None:
             work = self._outbox.start(claimed.job, attended=True)
             _, late = await asyncio.wait({work}, timeout=self._wait_seconds)
-            if late and (await self._current(claimed.booking.id)).state is BookingState.HELD:
+            if late and (await self.current(claimed.booking.id)).state is BookingState.HELD:
                 await asyncio.wait({work}, timeout=LOOKING_SECONDS)
         elif claimed.again:
             await self._wait_for(claimed.booking.id)
-        booking = await self._current(claimed.booking.id)
+        booking = await self.current(claimed.booking.id)
         if booking.state is BookingState.HELD:
             booking = await self._let_go(booking)
         return told(booking, again=claimed.again)
@@ -244,7 +244,7 @@ class BookingService:
         loop = asyncio.get_running_loop()
         until = loop.time() + self._wait_seconds
         while loop.time() < until:
-            booking = await self._current(booking_id)
+            booking = await self.current(booking_id)
             if booking.state not in (BookingState.HELD, BookingState.WRITING):
                 return
             await asyncio.sleep(POLL)
@@ -263,7 +263,7 @@ class BookingService:
                     await let_go(tx, self._notices, current, refusal, now, tell=False)
         except Conflict:
             pass  # it was finished in this very moment
-        return await self._current(booking.id)
+        return await self.current(booking.id)
 
     async def refusal(
         self, page: SchedulingPage, start: Instant, duration: int, *, moving: Booking | None = None
@@ -375,7 +375,8 @@ class BookingService:
 
     # --- reading
 
-    async def _current(self, booking_id: str) -> Booking:
+    async def current(self, booking_id: str) -> Booking:
+        """Return a booking as it is now; raise NotFound where there is none."""
         async with self._store.read() as tx:
             booking = await tx.bookings.get(booking_id)
         if booking is None:

@@ -109,11 +109,11 @@ class MovingService:
         if claimed.job is not None:
             work = self._outbox.start(claimed.job, attended=True)
             _, late = await asyncio.wait({work}, timeout=self._wait_seconds)
-            if late and _is_only_looked_at(await self._current(identifier)):
+            if late and _is_only_looked_at(await self._bookings.current(identifier)):
                 await asyncio.wait({work}, timeout=LOOKING_SECONDS)
         elif claimed.again:
             await self._wait_for(identifier)
-        booking = await self._current(identifier)
+        booking = await self._bookings.current(identifier)
         if _is_only_looked_at(booking):
             booking = await self._let_go(booking)
         if booking.moving is None:
@@ -125,7 +125,7 @@ class MovingService:
         loop = asyncio.get_running_loop()
         until = loop.time() + self._wait_seconds
         while loop.time() < until:
-            if (await self._current(booking_id)).moving is None:
+            if (await self._bookings.current(booking_id)).moving is None:
                 return
             await asyncio.sleep(POLL)
 
@@ -136,13 +136,6 @@ class MovingService:
             if _is_only_looked_at(current):
                 return await stay(tx, current, UNREADABLE, self._clock.now())
         return current
-
-    async def _current(self, booking_id: str) -> Booking:
-        async with self._store.read() as tx:
-            booking = await tx.bookings.get(booking_id)
-        if booking is None:
-            raise NotFound("booking")
-        return booking
 
     async def _taken(self, booking: Booking, wanted: MoveRequest) -> SlotTaken:
         async with self._store.read() as tx:
