@@ -34,10 +34,15 @@ def links(shown: ShownPage, what: str) -> list[str]:
     return [f"{ADDRESS}{one}" for one in found if one.startswith("?") and what in one]
 
 
+async def times_of(visitor: PlainBrowser, query: str = "") -> ShownPage:
+    """Look at the times of a day; without a query, of one next month, which has all of them."""
+    times = await visitor.open(f"{ADDRESS}{query}")
+    return times if query else await visitor.open(links(times, "month=")[-1])
+
+
 async def to_details(visitor: PlainBrowser, at: int = 0, query: str = "") -> ShownPage:
     """Go to the form of one of the offered times."""
-    times = await visitor.open(f"{ADDRESS}{query}")
-    return await visitor.open(links(times, "start=")[at])
+    return await visitor.open(links(await times_of(visitor, query), "start=")[at])
 
 
 async def send(visitor: PlainBrowser, shown: ShownPage, **values: str) -> ShownPage:

@@ -14,7 +14,7 @@ from gateway.model.page import (
 )
 from gateway.model.timerange import format_utc
 from tests.plain_browser import ShownPage
-from tests.visitor_desk import ADDRESS, booked, bookings_of, links, send, to_details
+from tests.visitor_desk import ADDRESS, booked, bookings_of, links, send, times_of, to_details
 
 
 async def test_from_a_first_look_to_a_booking(desk, jane, visitor):
@@ -31,11 +31,11 @@ async def test_from_a_first_look_to_a_booking(desk, jane, visitor):
 
 async def test_what_was_booked_is_not_offered_any_more(visitor):
     """The next visitor sees other times; the old address says so."""
-    taken = links(await visitor.open(ADDRESS), "start=")[0]
+    taken = links(await times_of(visitor), "start=")[0]
     await booked(visitor)
     again = await visitor.open(taken)
 
-    assert taken not in links(await visitor.open(ADDRESS), "start=")
+    assert taken not in links(await times_of(visitor), "start=")
     assert "That time is not offered any more." in again.text
 
 
