@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+import structlog
 from sqlalchemy import Engine, create_engine, event, exc, func, make_url, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
@@ -73,8 +74,11 @@ class Sqlite:
         )
         self._prepare(readers, begin="BEGIN", query_only=True)
         self._prepare(self.writer.sync_engine, begin="BEGIN IMMEDIATE", query_only=False)
+        self._undoing: set[asyncio.Task[None]] = set()
+        event.listen(self.writer.sync_engine, "invalidate", self._undo)
         self.readers = DirectReaders(readers)
         self._queue = asyncio.Lock()
+        self._log = structlog.get_logger("gateway.storage")
         self._identity: FileIdentity | None = None
 
     @staticmethod
@@ -101,6 +105,26 @@ class Sqlite:
         event.listen(engine, "connect", prepare)
         event.listen(engine, "begin", start)
         guard.install(engine)
+
+    def _undo(self, dbapi_connection: Any, _record: object, _error: object) -> None:
+        """Roll back what a writer that was cancelled had begun, before its connection is closed.
+
+        Closing alone does not: while a cursor of a statement that was cut off is alive, in the
+        frames of the cancelled task, SQLite keeps the connection, its transaction and its lock.
+        """
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return  # at the interpreter's end: nobody is left to wait for the lock
+        # The connection's thread works in order, and the task that closes it is made after this.
+        task = loop.create_task(dbapi_connection.driver_connection.rollback())
+        self._undoing.add(task)
+        task.add_done_callback(self._undone)
+
+    def _undone(self, task: asyncio.Task[None]) -> None:
+        self._undoing.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.warning("store.rollback_failed", error=type(error).__name__)
 
     def create_file(self, *, anew: bool = False) -> None:
         """Make the file, for nobody else to read; refuse to begin anew where one has vanished."""

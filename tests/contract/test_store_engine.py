@@ -169,6 +169,35 @@ async def test_a_cancelled_write_leaves_nothing_and_blocks_nobody(store, owner):
         assert list(await transaction.collections.of_owner(owner.id)) == []
 
 
+LONG = text(
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500000) "
+    "SELECT count(*) FROM n"
+)
+
+
+async def test_a_write_cancelled_in_mid_statement_lets_go_of_the_lock(store, owner):
+    """The next write does not wait until what is left of the cancelled one is collected."""
+
+    async def write() -> None:
+        async with store.connect() as connection:
+            await connection.execute(text("UPDATE owner SET password_hash = 'lost'"))
+            begun.set()
+            await connection.execute(LONG)
+
+    begun = asyncio.Event()
+    cancelled = asyncio.create_task(write())
+    await begun.wait()
+    await asyncio.sleep(0.02)
+    cancelled.cancel()
+    with pytest.raises(asyncio.CancelledError) as kept:
+        await cancelled
+    async with store.connect() as connection:
+        hashes = (await connection.execute(text("SELECT password_hash FROM owner"))).scalars().all()
+
+    assert kept.tb is not None  # the frames, so the cursor too, are alive until here
+    assert "lost" not in hashes
+
+
 async def test_a_full_disk_is_overloaded_and_heals(sqlite_store, owner_id):
     """A file that cannot grow refuses with nothing stored, and works again when it can."""
     async with sqlite_store.write() as transaction:

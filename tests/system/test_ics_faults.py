@@ -102,6 +102,7 @@ class World:
 async def world(sqlite_store: SqlStore, clock: FakeClock) -> AsyncIterator[World]:
     """Run the sync side over SQLite, with a server of subscriptions on loopback."""
     client = GuardedClient(GuardOptions(allow_private=True), max_seconds=2)
+    waiting = GuardedClient(GuardOptions(allow_private=True), max_seconds=60)
     cipher = KeyRing.from_text(new_key())
     sources = Registry(Shared(client=client, clock=clock))
     sync = SyncService(sqlite_store, clock, sources, cipher)
@@ -122,12 +123,17 @@ async def world(sqlite_store: SqlStore, clock: FakeClock) -> AsyncIterator[World
             ),
             freebusy=FreeBusyService(sqlite_store, clock),
             patient=lambda seconds: SyncService(
-                sqlite_store, clock, sources, cipher, patience=seconds
+                sqlite_store,
+                clock,
+                Registry(Shared(client=waiting, clock=clock)),
+                cipher,
+                patience=seconds,
             ),
         )
         made.publish(1, 2, 3)
         yield made
         await client.close()
+        await waiting.close()
 
 
 async def test_a_connected_calendar_blocks_at_once(world: World) -> None:
@@ -318,21 +324,22 @@ async def test_a_connection_comes_due_after_its_poll_time(world: World) -> None:
 async def test_a_hung_server_holds_up_no_other(world: World) -> None:
     """While as many calendars as are read at once wait for an answer, another one is read."""
     sync = world.patient(0.01)
-    for at in range(AT_ONCE):
-        world.publish(1, name=f"slow{at}")
-        await world.connections.connect_ics(world.owner, world.server.url(f"slow{at}"))
-        world.server.faults[f"slow{at}"] = Fault(delay=60)
-    await world.connect()
-    hits = world.server.hits("work")
-    world.clock.advance(60)
-    await sync.run_due()
-    async with asyncio.timeout(10):
-        while world.server.hits("work") == hits:
-            await asyncio.sleep(0.01)
-    waiting = world.server.waiting
-    await sync.stop()
+    async with IcsServer() as hung:
+        for at in range(AT_ONCE):
+            hung.calendars[f"slow{at}"] = world.server.calendars["work"]
+            await world.connections.connect_ics(world.owner, hung.url(f"slow{at}"))
+            hung.faults[f"slow{at}"] = Fault(delay=60)
+        await world.connect()
+        hits, answered = world.server.hits("work"), len(hung.requests)
+        world.clock.advance(60)
+        await sync.run_due()
+        async with asyncio.timeout(30):
+            while world.server.hits("work") == hits:
+                await asyncio.sleep(0.01)
+        meanwhile = len(hung.requests) - answered
+        await sync.stop()
 
-    assert waiting
+    assert meanwhile == 0
 
 
 async def test_a_wish_to_wait_is_obeyed(world: World) -> None:
