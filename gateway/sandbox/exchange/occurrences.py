@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from xml.etree import ElementTree as ET
-from zoneinfo import ZoneInfo
 
 from gateway.sandbox.exchange.soap import T
+from gateway.sandbox.exchange.zones import zone_of
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 SETS = {
@@ -28,11 +28,6 @@ MONTHS = [
     "December",
 ]
 PLACES = {"First": 0, "Second": 1, "Third": 2, "Fourth": 3, "Last": -1}
-ZONES = {
-    "W. Europe Standard Time": "Europe/Berlin",
-    "Tokyo Standard Time": "Asia/Tokyo",
-    "UTC": "UTC",
-}
 MOST_YEARS = 30
 
 
@@ -59,7 +54,7 @@ def starts_of(item: ET.Element, until: datetime) -> Iterator[datetime]:
     if recurrence is None:
         yield start
         return
-    zone = _zone(item)
+    zone = zone_of(item)
     local = start.astimezone(zone)
     pattern = next(
         one for one in recurrence if one.tag.endswith("Recurrence") and not _is_range(one)
@@ -133,12 +128,3 @@ def _length(day: date) -> int:
 
 def _is_range(element: ET.Element) -> bool:
     return element.find(f"{T}StartDate") is not None
-
-
-def _zone(item: ET.Element) -> ZoneInfo:
-    told_zone = item.find(f"{T}StartTimeZone")
-    name = told_zone.get("Id", "UTC") if told_zone is not None else "UTC"
-    if "/" in name:
-        return ZoneInfo(name)
-    # What no table knows is seeded with Berlin's rules here.
-    return ZoneInfo(ZONES.get(name, "Europe/Berlin"))

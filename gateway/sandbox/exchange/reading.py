@@ -1,75 +1,26 @@
-"""The operations that read: folders, synchronisation, items, calendar views."""
+"""The operations that read: synchronisation, items, searches, calendar views."""
 
 import base64
 import json
 from collections.abc import Iterator
+from functools import partial
 from xml.etree import ElementTree as ET
-from xml.sax.saxutils import escape
 
 from gateway.sandbox.exchange.mailbox import Folder, Mailbox
 from gateway.sandbox.exchange.occurrences import instances, moment, spans, told
-from gateway.sandbox.exchange.shapes import asked_for, shown
+from gateway.sandbox.exchange.properties import path_of, value_of
+from gateway.sandbox.exchange.searching import lets_through
+from gateway.sandbox.exchange.shapes import read_shape, shown
 from gateway.sandbox.exchange.soap import EwsError, M, Request, T, failure, response, success
 
 MOST_CHANGES = 512
 MOST_FOUND = 1000
 
 
-def convert_id(_mailbox: Mailbox, _request: Request) -> str:
-    """Answer what clients ask to learn the server's version."""
-    error = EwsError("ErrorInvalidIdMalformed", "Id is malformed.")
-    return response("ConvertId", [failure("ConvertId", error)])
-
-
-def get_folder(mailbox: Mailbox, request: Request) -> str:
-    """Return folders by their ids."""
-    messages = []
-    for wanted in _children(request, "FolderIds"):
-        try:
-            found = mailbox.folder(wanted, right="Read")
-            messages.append(success("GetFolder", f"<m:Folders>{_folder(found)}</m:Folders>"))
-        except EwsError as error:
-            messages.append(failure("GetFolder", error, "<m:Folders/>"))
-    return response("GetFolder", messages)
-
-
-def find_folder(mailbox: Mailbox, _request: Request) -> str:
-    """Return all folders of appointments below the root."""
-    found = [one for one in mailbox.folders.values() if one.kind == "IPF.Appointment"]
-    folders = "".join(map(_folder, found))
-    root = (
-        f'<m:RootFolder IndexedPagingOffset="{len(found)}" TotalItemsInView="{len(found)}" '
-        f'IncludesLastItemInRange="true"><t:Folders>{folders}</t:Folders></m:RootFolder>'
-    )
-    return response("FindFolder", [success("FindFolder", root)])
-
-
-def _folder(one: Folder) -> str:
-    rights = "".join(
-        f"<t:{name}>{str(name in one.rights).lower()}</t:{name}>"
-        for name in (
-            "CreateAssociated",
-            "CreateContents",
-            "CreateHierarchy",
-            "Delete",
-            "Modify",
-            "Read",
-            "ViewPrivateItems",
-        )
-    )
-    return (
-        f'<t:CalendarFolder><t:FolderId Id="{one.id}" ChangeKey="AgAAABYAAAA="/>'
-        f"<t:FolderClass>{one.kind}</t:FolderClass>"
-        f"<t:DisplayName>{escape(one.name)}</t:DisplayName>"
-        f"<t:TotalCount>{len(one.items)}</t:TotalCount>"
-        f"<t:EffectiveRights>{rights}</t:EffectiveRights></t:CalendarFolder>"
-    )
-
-
 def sync_folder_items(mailbox: Mailbox, request: Request) -> str:
     """Return what changed in a folder since a state, a page at a time."""
     try:
-        folder = mailbox.folder(_children(request, "SyncFolderId")[0], right="Read")
+        folder = mailbox.folder(request.children("SyncFolderId")[0], right="Read")
         since = _read_state(request.body.findtext(f"{M}SyncState", ""), folder)
     except EwsError as error:
         return response("SyncFolderItems", [failure("SyncFolderItems", error)])
@@ -118,12 +69,13 @@ def _change(folder: Folder, identifier: str, kind: str) -> str:
 
 def get_item(mailbox: Mailbox, request: Request) -> str:
     """Return items by their ids; what is wrong with one costs no other."""
-    names = asked_for(request.body.find(f"{M}ItemShape"))
+    shape = read_shape(request.body.find(f"{M}ItemShape"))
     messages = []
-    for wanted in _children(request, "ItemIds"):
+    for wanted in request.children("ItemIds"):
         try:
             item = mailbox.item(wanted.get("Id", ""))
-            inside = shown(item, names, request.schema, in_list=False)
+            exceptions = mailbox.exceptions_of(item) if shape.mime else ()
+            inside = shown(item, shape, request.schema, in_list=False, exceptions=exceptions)
             messages.append(success("GetItem", f"<m:Items>{inside}</m:Items>"))
         except EwsError as error:
             messages.append(failure("GetItem", error, "<m:Items/>"))
@@ -131,25 +83,64 @@ def get_item(mailbox: Mailbox, request: Request) -> str:
 
 
 def find_item(mailbox: Mailbox, request: Request) -> str:
-    """Return the instances in a calendar view, or the items that a restriction names."""
-    names = asked_for(request.body.find(f"{M}ItemShape"))
+    """Return the instances in a calendar view, or the items that a restriction lets through."""
+    shape = read_shape(request.body.find(f"{M}ItemShape"))
     view = request.body.find(f"{M}CalendarView")
-    restriction = request.body.find(f"{M}Restriction")
+    paging = ""
     try:
-        folder = mailbox.folder(_children(request, "ParentFolderIds")[0], right="Read")
+        folder = mailbox.folder(request.children("ParentFolderIds")[0], right="Read")
         if view is not None:
             found = _counted(_viewed(mailbox, folder, view))
+            total, is_last = len(found), True
         else:
-            found = [one for one in folder.items.values() if _matches(one, restriction)]
+            every = _searched(folder, request)
+            found, offset, total = _paged(every, request)
+            is_last = offset >= total
+            paging = f'IndexedPagingOffset="{offset}" '
     except EwsError as error:
         return response("FindItem", [failure("FindItem", error)])
-    items = "".join(shown(one, names, request.schema, in_list=True) for one in found)
-    paging = "" if view is not None else f'IndexedPagingOffset="{len(found)}" '
+    items = "".join(shown(one, shape, request.schema, in_list=True) for one in found)
     root = (
-        f'<m:RootFolder {paging}TotalItemsInView="{len(found)}" IncludesLastItemInRange="true">'
+        f'<m:RootFolder {paging}TotalItemsInView="{total}" '
+        f'IncludesLastItemInRange="{str(is_last).lower()}">'
         f"<t:Items>{items}</t:Items></m:RootFolder>"
     )
     return response("FindItem", [success("FindItem", root)])
+
+
+def _searched(folder: Folder, request: Request) -> list[ET.Element]:
+    """Return the items that pass, in the order asked for; those nobody sees if they are meant."""
+    restriction = request.body.find(f"{M}Restriction")
+    hidden = request.body.get("Traversal") == "Associated"
+    found = [
+        one
+        for one in (folder.associated if hidden else folder.items).values()
+        if lets_through(restriction, partial(value_of, one))
+    ]
+    for order in reversed(request.body.findall(f"{M}SortOrder/{T}FieldOrder")):
+        path = path_of(order[0])
+        found.sort(key=lambda one: _in_order(value_of(one, path)))
+        if order.get("Order") == "Descending":
+            found.reverse()
+    return found
+
+
+def _in_order(value: str | None) -> tuple[int, str]:
+    """Return what puts values in order, numbers by their size."""
+    number = value if value is not None and value.isdigit() else "0"
+    return int(number), value or ""
+
+
+def _paged(found: list[ET.Element], request: Request) -> tuple[list[ET.Element], int, int]:
+    """Return a page, where the next one begins, and how many there are."""
+    page = request.body.find(f"{M}IndexedPageItemView")
+    if page is None:
+        return found, len(found), len(found)
+    most, first = int(page.get("MaxEntriesReturned", MOST_FOUND)), int(page.get("Offset", "0"))
+    if page.get("BasePoint") == "End":
+        first = max(0, len(found) - first - most)
+    part = found[first : first + min(most, MOST_FOUND)]
+    return part, first + len(part), len(found)
 
 
 def _counted(items: Iterator[ET.Element]) -> list[ET.Element]:
@@ -173,9 +164,7 @@ def _viewed(mailbox: Mailbox, folder: Folder, view: ET.Element) -> Iterator[ET.E
             continue
         for begin, end in instances(item, low, high):
             yield _instance(item, told(begin), told(end))
-        changed = item.find(f"{T}ModifiedOccurrences")
-        for one in changed if changed is not None else ():
-            exception = mailbox.item((one.find(f"{T}ItemId") or one[0]).get("Id", ""))
+        for exception in mailbox.exceptions_of(item):
             start, end = spans(exception)
             if start < high and end > low:
                 yield exception
@@ -195,33 +184,7 @@ def _instance(item: ET.Element, start: str, end: str) -> ET.Element:
     return made
 
 
-def _matches(item: ET.Element, restriction: ET.Element | None) -> bool:
-    """Tell whether an item has the extended property that a restriction names."""
-    if restriction is None:
-        return True
-    wanted = restriction.find(f".//{T}ExtendedFieldURI")
-    constant = restriction.find(f".//{T}Constant")
-    if wanted is None or constant is None:
-        raise EwsError("ErrorUnsupportedPathForQuery", "The property can not be used here.")
-    for one in item.findall(f"{T}ExtendedProperty"):
-        field = one.find(f"{T}ExtendedFieldURI")
-        same = field is not None and field.get("PropertyName") == wanted.get("PropertyName")
-        if same and one.findtext(f"{T}Value") == constant.get("Value"):
-            return True
-    return False
-
-
-def _children(request: Request, name: str) -> list[ET.Element]:
-    found = request.body.find(f"{M}{name}")
-    if found is None or not len(found):
-        raise EwsError("ErrorSchemaValidation", f"The request failed schema validation: {name}.")
-    return list(found)
-
-
 READING = {
-    "ConvertId": convert_id,
-    "GetFolder": get_folder,
-    "FindFolder": find_folder,
     "SyncFolderItems": sync_folder_items,
     "GetItem": get_item,
     "FindItem": find_item,

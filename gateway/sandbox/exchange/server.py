@@ -18,7 +18,9 @@ from aiohttp import web
 
 from gateway.sandbox.exchange import ntlm
 from gateway.sandbox.exchange.autodiscover import pox_answer
+from gateway.sandbox.exchange.folders import FOLDERS
 from gateway.sandbox.exchange.mailbox import Mailbox, Person
+from gateway.sandbox.exchange.people import PEOPLE
 from gateway.sandbox.exchange.reading import READING
 from gateway.sandbox.exchange.soap import (
     EwsError,
@@ -33,7 +35,7 @@ from gateway.sandbox.exchange.writing import WRITING
 from gateway.sandbox.faults import LOGIN_PAGE, Fault, spoiled
 from gateway.sandbox.served import Served
 
-OPERATIONS = {**READING, **WRITING}
+OPERATIONS = {**READING, **WRITING, **FOLDERS, **PEOPLE}
 XML = "text/xml; charset=utf-8"
 
 
@@ -101,7 +103,8 @@ class ExchangeServer(Served):
     def add(self, address: str, password: str, *, user: str = "") -> Mailbox:
         """Make a person with an empty mailbox."""
         name = user or address.partition("@")[0]
-        self.mailboxes.append(Mailbox(Person(address=address, user=name, password=password)))
+        person = Person(address=address, user=name, password=password)
+        self.mailboxes.append(Mailbox(person, self.mailboxes))
         return self.mailboxes[-1]
 
     def asked(self, operation: str) -> int:

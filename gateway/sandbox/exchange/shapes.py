@@ -3,12 +3,15 @@
 Nothing newer than the schema of the request is in it, as a validating client would object.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import uuid4
 from xml.etree import ElementTree as ET
 
+from gateway.sandbox.exchange.icalendar import mime_content
 from gateway.sandbox.exchange.occurrences import told
+from gateway.sandbox.exchange.properties import extended, path_of, value_of
 from gateway.sandbox.exchange.soap import SCHEMAS, T
 
 ITEM = [
@@ -134,31 +137,53 @@ DEFAULT = (
 )
 
 
-def asked_for(shape: ET.Element | None) -> set[str]:
-    """Return the names of the properties that an ItemShape asks for."""
+class Shape(NamedTuple):
+    """What an ItemShape asks for: properties of the schema, MAPI ones, the text of the item."""
+
+    names: frozenset[str]
+    extended: tuple[ET.Element, ...] = ()
+    mime: bool = False
+
+
+def read_shape(element: ET.Element | None) -> Shape:
+    """Read an ItemShape."""
     names = {"ItemId"}
-    if shape is None:
-        return names
-    base = shape.findtext(f"{T}BaseShape")
+    if element is None:
+        return Shape(frozenset(names))
+    base = element.findtext(f"{T}BaseShape")
     if base == "AllProperties":
-        names |= ORDER.keys() - {"MimeContent"}
+        names |= ORDER.keys() - {"MimeContent", "ExtendedProperty"}
     elif base == "Default":
         names |= set(DEFAULT)
-    for field in shape.iter(f"{T}FieldURI"):
+    for field in element.iter(f"{T}FieldURI"):
         names.add(field.get("FieldURI", "").partition(":")[2])
-    if shape.find(f".//{T}ExtendedFieldURI") is not None:
-        names.add("ExtendedProperty")
-    return names
+    mime = element.findtext(f"{T}IncludeMimeContent") == "true" or "MimeContent" in names
+    extended_paths = tuple(element.iter(f"{T}ExtendedFieldURI"))
+    return Shape(frozenset(names - {"MimeContent", "ExtendedProperty"}), extended_paths, mime)
 
 
-def shown(item: ET.Element, names: Collection[str], schema: str, *, in_list: bool) -> str:
+def shown(
+    item: ET.Element,
+    shape: Shape,
+    schema: str,
+    *,
+    in_list: bool,
+    exceptions: Sequence[ET.Element] = (),
+) -> str:
     """Return an item with the properties that were asked for and may be told."""
-    made = ET.Element(f"{T}CalendarItem")
+    made = ET.Element(item.tag)
     parts = [
-        one for one in item if _may(one.tag.rpartition("}")[2], names, schema, in_list=in_list)
+        _as_known(one, schema)
+        for one in item
+        if _may(one.tag.rpartition("}")[2], shape.names, schema, in_list=in_list)
     ]
-    for part in sorted(parts, key=lambda one: ORDER[one.tag.rpartition("}")[2]]):
-        made.append(_as_known(part, schema))
+    for field in shape.extended:
+        value = value_of(item, path_of(field))
+        if value is not None:
+            parts.append(extended(field, value))
+    if shape.mime and not in_list:
+        parts.append(mime_content(item, exceptions))
+    made.extend(sorted(parts, key=lambda one: ORDER[one.tag.rpartition("}")[2]]))
     return ET.tostring(made, encoding="unicode")
 
 

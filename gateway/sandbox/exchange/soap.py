@@ -53,6 +53,14 @@ class Request:
     body: ET.Element
     schema: str
 
+    def children(self, name: str) -> list[ET.Element]:
+        """Return what is in a part of the request that has to be there."""
+        found = self.body.find(f"{M}{name}")
+        if found is None or not len(found):
+            told = f"The request failed schema validation: {name}."
+            raise EwsError("ErrorSchemaValidation", told)
+        return list(found)
+
 
 def read_request(data: bytes) -> Request:
     """Read an envelope; what is none is ValueError."""

@@ -29,7 +29,7 @@ def create_item(mailbox: Mailbox, request: Request) -> str:
 
 
 def _created(mailbox: Mailbox, folder: Folder, item: ET.Element) -> str:
-    if "CreateContents" not in folder.rights:
+    if "CreateContents" not in mailbox.rights_in(folder):
         raise EwsError("ErrorAccessDenied", "Access is denied. Check credentials.")
     _check(item)
     made = copy.deepcopy(item)
@@ -114,7 +114,7 @@ def _updated(mailbox: Mailbox, change: ET.Element, request: Request) -> str:
             "ErrorIrresolvableConflict", "The send or update operation could not be performed."
         )
     folder = mailbox.folder_of(identifier)
-    if "Modify" not in folder.rights:
+    if "Modify" not in mailbox.rights_in(folder):
         raise EwsError("ErrorAccessDenied", "Access is denied. Check credentials.")
     made = copy.deepcopy(item)
     for field in change.iter(f"{T}SetItemField"):
