@@ -8,9 +8,10 @@ and an error is one sentence that repeats nothing of the answer.
 import asyncio
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
+from typing import Protocol
 from urllib.parse import unquote
 
 import aiohttp
@@ -32,6 +33,8 @@ from gateway.model.timerange import MINUTE, Instant, to_instant
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_CONFIGURED_BYTES = 64 * 1024 * 1024
+SENT_FOR_KEPT = 3
+"""How many times its limit may be sent of an answer of which a sieve keeps only a part."""
 MAX_SECONDS = 30.0
 MAX_REDIRECTS = 5
 MAX_RETRY_AFTER = 10 * MINUTE
@@ -43,6 +46,16 @@ CHUNK = 64 * 1024
 
 UNREACHABLE = "The server of this address cannot be reached."
 FORBIDDEN_ADDRESS = "This address leads to a network that the gateway does not read."
+
+
+class Sieve(Protocol):
+    """Takes an answer as it arrives and keeps what is wanted of it."""
+
+    def take(self, chunk: bytes) -> bytes:
+        """Return what is kept after these octets."""
+
+    def finish(self) -> bytes:
+        """Return what is left at the end."""
 
 
 class Blocked(Unavailable):
@@ -159,9 +172,18 @@ class GuardedClient:
         made.threads = self.threads
         return made
 
-    async def get(self, target: Target, *, headers: Mapping[str, str] | None = None) -> Answer:
-        """Get a document over at most five redirects; raises Unavailable with one sentence."""
-        return await self.request("GET", target, headers=headers)
+    async def get(
+        self,
+        target: Target,
+        *,
+        headers: Mapping[str, str] | None = None,
+        sieve: Callable[[], Sieve] | None = None,
+    ) -> Answer:
+        """Get a document over at most five redirects; raises Unavailable with one sentence.
+
+        The limit of size is on what a sieve keeps; what is sent has a wider one.
+        """
+        return await self.request("GET", target, headers=headers, sieve=sieve)
 
     async def request(
         self,
@@ -171,10 +193,15 @@ class GuardedClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         follow: bool = True,
+        sieve: Callable[[], Sieve] | None = None,
     ) -> Answer:
         """Send one request; a redirect keeps its method and body (RFC 4918 clients do so too)."""
         request = _Request(
-            method=method, headers=headers or {}, body=body, hops=MAX_REDIRECTS if follow else 0
+            method=method,
+            headers=headers or {},
+            body=body,
+            hops=MAX_REDIRECTS if follow else 0,
+            sieve=sieve,
         )
         try:
             async with asyncio.timeout(self._max_seconds):
@@ -206,7 +233,7 @@ class GuardedClient:
                 allow_redirects=False,
             ) as response:
                 if response.status not in REDIRECTS or request.takes(response.status):
-                    return await self._read(response)
+                    return await self._read(response, request.sieve)
                 location = response.headers.get("Location", "")
             following = _next_url(url, location)
             signed_in = auth is not None or "Authorization" in headers
@@ -218,13 +245,21 @@ class GuardedClient:
             url = following
         raise Unavailable("The server sends us on too often.")
 
-    async def _read(self, response: aiohttp.ClientResponse) -> Answer:
-        body = bytearray()
+    async def _read(
+        self, response: aiohttp.ClientResponse, wanted: Callable[[], Sieve] | None
+    ) -> Answer:
+        body, sent = bytearray(), 0
+        sieve = wanted() if wanted is not None else None
+        most = self._max_bytes * (SENT_FOR_KEPT if sieve is not None else 1)
         async for chunk in response.content.iter_chunked(CHUNK):
-            body += chunk
-            if len(body) > self._max_bytes:
+            sent += len(chunk)
+            body += chunk if sieve is None else sieve.take(chunk)
+            if len(body) > self._max_bytes or sent > most:
                 response.close()
-                raise Unavailable(f"The answer is larger than {self._max_bytes >> 20} MiB.")
+                limit = self._max_bytes if len(body) > self._max_bytes else most
+                raise Unavailable(f"The answer is larger than {limit >> 20} MiB.")
+        if sieve is not None:
+            body += sieve.finish()
         return Answer(
             status=response.status,
             headers=response.headers,
@@ -276,6 +311,7 @@ class _Request:
     headers: Mapping[str, str]
     body: bytes | None
     hops: int
+    sieve: Callable[[], Sieve] | None = None
 
     def takes(self, status: int) -> bool:
         """Tell whether a redirect is the answer: where none is followed, or it would be a GET."""

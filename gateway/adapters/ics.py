@@ -7,7 +7,6 @@ empty calendar; the caller keeps its last good copy. The URL is a secret and sta
 import asyncio
 import hashlib
 import json
-import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
@@ -18,8 +17,9 @@ from gateway.errors import AccessLost, Refused, SignInNeeded, Unavailable
 from gateway.freebusy.blocking import blocking_time
 from gateway.freebusy.busytime import BusyPeriod, coalesce
 from gateway.model.collection import ALL_BLOCKS, BusyRules
-from gateway.model.component import serialize
+from gateway.model.component import folded_lines
 from gateway.model.connection import Connection
+from gateway.model.long_lines import LongLines
 from gateway.model.objects import CalendarObject, RefusedItem
 from gateway.model.recurrence import compile_object
 from gateway.model.stream import Stream, read_stream
@@ -43,8 +43,10 @@ UPSTREAM_ID = "feed"
 OFF_LOOP = 64 * 1024
 CURSOR_VERSION = 1
 MAX_VALIDATOR = 500
-# Many servers stamp every event with the time of the download; that is no change.
-STAMP = re.compile(rb"^DTSTAMP[;:][^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n", re.MULTILINE)
+SOME_UNREADABLE = "Some events of the calendar cannot be read."
+STAMPS = (b"DTSTAMP:", b"DTSTAMP;")
+MAX_OBJECTS_BYTES = 128 * 1024 * 1024
+"""How much the objects of one calendar may come to: each takes the zones along that it names."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -112,7 +114,7 @@ class IcsAdapter:
         answer = await self._get({})
         stream = await _read(answer)
         if stream.refused:
-            raise Unavailable("Some events of the calendar cannot be read.")
+            raise Unavailable(SOME_UNREADABLE)
         return await _off_loop(len(answer.body), _busy, stream, window, rules, address)
 
     async def close(self) -> None:
@@ -121,11 +123,11 @@ class IcsAdapter:
     async def _get(self, conditions: dict[str, str]) -> Answer:
         headers = {"Accept": "text/calendar, */*;q=0.1", **conditions}
         try:
-            answer = await self._client.get(self._targets[0], headers=headers)
+            answer = await self._client.get(self._targets[0], headers=headers, sieve=LongLines)
         except Unreachable:
             if len(self._targets) == 1:
                 raise
-            answer = await self._client.get(self._targets[1], headers=headers)
+            answer = await self._client.get(self._targets[1], headers=headers, sieve=LongLines)
         _check_status(answer, self._clock, conditional=bool(conditions))
         return answer
 
@@ -184,10 +186,15 @@ def _stream(answer: Answer) -> Stream:
 
 
 def _upstream_objects(objects: Sequence[CalendarObject]) -> list[UpstreamObject]:
-    found = []
+    found, size = [], 0
     for item in objects:
-        data = serialize(item.calendar)
-        etag = hashlib.sha256(STAMP.sub(b"", data)).hexdigest()[:32]
+        lines = folded_lines(item.calendar)
+        size += sum(map(len, lines))
+        if size > MAX_OBJECTS_BYTES:
+            raise Unavailable("The events of this calendar come to more than the gateway takes.")
+        # Many servers stamp every event with the time of the download; that is no change.
+        lasting = b"".join(line for line in lines if not line.startswith(STAMPS))
+        etag, data = hashlib.sha256(lasting).hexdigest()[:32], b"".join(lines)
         found.append(UpstreamObject(key=item.uid, uid=item.uid, etag=etag, data=data))
     return found
 
@@ -196,7 +203,10 @@ def _busy(stream: Stream, window: TimeRange, rules: BusyRules, address: str) -> 
     default = zone(stream.time_zone) or UTC_ZONE
     periods: list[BusyPeriod] = []
     for item in stream.objects:
-        times = compile_object(item, default, lenient=True)
+        try:
+            times = compile_object(item, default, lenient=True)
+        except Refused as error:
+            raise Unavailable(SOME_UNREADABLE) from error
         periods += blocking_time(times, window, rules, address)
     return coalesce(periods, window)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gateway.errors import Condition, Refused
-from gateway.model.content_line import Property, read_lines, unescape_text, write_lines
+from gateway.model.content_line import Property, fold, read_lines, unescape_text, write_line
 
 MAX_DEPTH = 8
 MAX_COMPONENTS = 100_000
@@ -103,6 +103,10 @@ class _Reader:
     def begin(self, name: str) -> None:
         """Open a component, or pass it over where it cannot stand here."""
         self.opened += 1
+        if self.opened > MAX_COMPONENTS:
+            # Not passed over, not even leniently: what is left out would be free.
+            what = f"more than {MAX_COMPONENTS:,} components"
+            raise Refused(Condition.VALID_CALENDAR_DATA, what)
         problem = "" if self.skipping else self._misplaced(name)
         if problem and not self.lenient:
             raise Refused(Condition.VALID_CALENDAR_DATA, problem)
@@ -151,14 +155,17 @@ class _Reader:
             return "a VCALENDAR inside another"
         if len(self.stack) >= MAX_DEPTH:
             return f"components nested more than {MAX_DEPTH} deep"
-        if self.opened > MAX_COMPONENTS:
-            return f"more than {MAX_COMPONENTS:,} components"
         return ""
 
 
 def serialize(component: Component) -> bytes:
     """Return a component as folded content lines."""
-    return write_lines(_flatten(component))
+    return b"".join(folded_lines(component))
+
+
+def folded_lines(component: Component) -> list[bytes]:
+    """Return a component as lines, folded, one for each property."""
+    return [fold(write_line(item)) for item in _flatten(component)]
 
 
 def _flatten(component: Component) -> Iterator[Property]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from gateway.errors import Condition, Refused
 from gateway.model.component import Component
 from gateway.model.content_line import Property
-from gateway.model.local_time import WallTime, WallValue, parse_duration, parse_wall
+from gateway.model.local_time import WallTime, WallValue, parse_duration, parse_utc, parse_wall
 from gateway.model.timerange import MAX_INSTANT, MIN_INSTANT, Instant
 from gateway.model.zone import UTC_ZONE, Zone
 from gateway.model.zones import iana_zone, zone, zone_from_vtimezone
@@ -109,6 +109,29 @@ class Moments:
                 except ValueError:
                     if not self.lenient:
                         raise
+
+    def instants(self, items: list[Property], limit: int) -> tuple[list[Instant], list[Property]]:
+        """Return what is plainly told in UTC, and as properties whatever else there is.
+
+        It is how long lists are read: a moment for each of a hundred thousand takes ten times.
+        """
+        plain: list[Instant] = []
+        others: list[Property] = []
+        for item in items:
+            texts = item.value.split(",")
+            try:
+                found = [parse_utc(text) for text in texts[: limit - len(plain)]]
+            except ValueError:
+                others.append(item)
+                continue
+            plain += [instant for instant in found if instant is not None]
+            rest = [text for text, instant in zip(texts, found, strict=False) if instant is None]
+            if rest:
+                others.append(item._replace(value=",".join(rest)))
+        if not self.lenient and plain:
+            assert_in_range(min(plain))
+            assert_in_range(max(plain))
+        return plain, others
 
     def _period(self, text: str, item: Property) -> Period:
         start_text, slash, end_text = text.partition("/")

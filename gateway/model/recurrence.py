@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from gateway.errors import Condition, Refused
 from gateway.model.component import CalendarObject, Component
+from gateway.model.content_line import Property
 from gateway.model.extent import Extent, end_of, read_extent
 from gateway.model.local_time import WallTime
 from gateway.model.moment import Moment, Moments, Period, assert_in_range
@@ -238,9 +239,10 @@ class _Compiler:
         assert extent is not None  # it has a DTSTART
         self._assert_in_range(extent)
         start = extent.start
-        removed: set[int] = set()
         removed_days: set[WallTime] = set()
-        excluded = [period.start for period in self.moments.each(master.all("EXDATE"), MAX_DATES)]
+        plain, others = self._dates(master.all("EXDATE"), start)
+        removed = set(plain)
+        excluded = [period.start for period in self.moments.each(others, MAX_DATES)]
         for moment in [*excluded, *(override.replaced for override in overrides)]:
             if moment.is_date and not start.is_date:
                 removed_days.add(moment.wall)
@@ -248,18 +250,24 @@ class _Compiler:
                 removed.add(self._joined(moment, start).key)
         first = Segment(start.key, 0, extent.length, master, start.zone, start.is_date)
         ranges = [self._range(override, start) for override in overrides if override.is_range]
+        told = master.all("RDATE")
+        if sum(item.value.count(",") + 1 for item in told) > MAX_DATES:
+            raise ValueError(f"more than {MAX_DATES:,} dates")  # what is cut off would be free
+        plain, others = self._dates(told, start)
         return Series(
             start=start,
             rules=self._rules(master, start),
-            dates=[
-                self._date(period, start)
-                for period in self.moments.each(master.all("RDATE"), MAX_DATES)
-            ],
+            instants=plain,
+            dates=[self._date(period, start) for period in self.moments.each(others, MAX_DATES)],
             removed=removed,
             removed_days=removed_days,
             segments=[first, *sorted(ranges, key=lambda segment: segment.from_key)],
             overlap=extent.overlap,
         )
+
+    def _dates(self, items: list[Property], start: Moment) -> tuple[list[Instant], list[Property]]:
+        """Return the instants among EXDATEs or RDATEs; in an all-day series a time is a day."""
+        return ([], items) if start.is_date else self.moments.instants(items, MAX_DATES)
 
     def _joined(self, moment: Moment, start: Moment) -> Moment:
         """Return a date or time in the terms of a series: its kind of value, its zone."""

@@ -72,6 +72,7 @@ class Series:
         *,
         start: Moment,
         rules: Sequence[BoundRule],
+        instants: Iterable[Instant],
         dates: Iterable[Period],
         removed: set[int],
         removed_days: set[WallTime],
@@ -84,7 +85,10 @@ class Series:
         self._rules = rules
         self._removed = removed
         self._removed_days = removed_days
-        by_key = {start.key: _Base(start.instant, start.wall, None)}
+        by_key = {
+            instant: _Base(instant, start.zone.wall_of(instant), None) for instant in instants
+        }
+        by_key[start.key] = _Base(start.instant, start.wall, None)
         for moment, end in dates:
             if moment.key not in by_key or end is not None:
                 wall = moment.wall if moment.is_date else start.zone.wall_of(moment.instant)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gateway.errors import Condition, Refused
 from gateway.model.component import Component, parse_many
+from gateway.model.content_line import unfold
 from gateway.model.objects import CalendarObject, RefusedItem, split
 
 NOT_A_CALENDAR = "This is not a calendar."
@@ -56,6 +57,7 @@ def decode(data: bytes, charset: str | None = None) -> str:
     for mark, encoding in MARKS:
         if data.startswith(mark):
             return data.decode(encoding, "replace")
+    data = unfold(data)  # a fold may stand inside a character (section 3.1)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,12 +1,17 @@
 """What `.ics` subscriptions promise beyond the contract of all adapters."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 
+from gateway.adapters._addresses import GuardOptions
+from gateway.adapters._http import MAX_BYTES, GuardedClient
 from gateway.adapters._shared import Shared
 from gateway.adapters.registry import Registry
+from gateway.errors import Unavailable
 from gateway.model.component import parse_many
+from gateway.ports import Adapter
 from tests.builders import a_connection, an_event
 from tests.conftest import FakeClock
 from tests.contract.test_adapters import read
@@ -20,6 +25,17 @@ async def source(peers: Peers) -> AsyncIterator[IcsSource]:
         assert isinstance(made, IcsSource)
         await made.put("first", an_event("first", start="20261125T120000Z", end="20261125T130000Z"))
         yield made
+
+
+@asynccontextmanager
+async def opened(source: IcsSource, *, most: int = MAX_BYTES) -> AsyncIterator[Adapter]:
+    """Open a source with a client of its own: some patience, a limit of this size."""
+    client = GuardedClient(GuardOptions(allow_private=True), max_bytes=most)
+    registry = Registry(Shared(client=client, clock=FakeClock()))
+    try:
+        yield registry.open(a_connection(1), source.server.url("work").encode())
+    finally:
+        await client.close()
 
 
 Encode = Callable[[str], bytes]
@@ -77,3 +93,37 @@ async def test_webcal_is_a_subscription_over_http(source: IcsSource) -> None:
     objects, _ = await read(registry.open(a_connection(1), secret))
 
     assert len(objects) == 1
+
+
+async def test_a_monstrous_description_costs_no_times(source: IcsSource) -> None:
+    """A calendar over the limit of size is read where only texts nobody can use make it so large.
+
+    The case description-10mb of tests/cases/bombs.json; the neighbour's text is as it was.
+    """
+    await source.put("second", an_event("second", summary="Caf\u00e9"))
+    bomb = source.events["first"].replace(
+        b"END:VEVENT", b"DESCRIPTION:" + b"x" * 10_485_760 + b"\r\nEND:VEVENT"
+    )
+    await source.put("first", bomb)
+    async with opened(source) as adapter:
+        objects, _ = await read(adapter)
+
+    first, second = sorted(objects, key=lambda item: item.uid)
+    assert b"DTSTART:20261125T120000Z" in (first.data or b"")
+    assert len(first.data or b"") < 2_000
+    assert "Caf\u00e9".encode() in (second.data or b"")
+
+
+@pytest.mark.parametrize(
+    ("line", "count"), [(b"X-A:1\r\n", 12_000), (b"x" * 1024, 4_000)], ids=["kept", "sent"]
+)
+async def test_a_calendar_past_its_limits_is_refused(
+    source: IcsSource, line: bytes, count: int
+) -> None:
+    """Too many ordinary lines, or a text of more than three times the limit, is not read."""
+    padded = source.events["first"].replace(b"END:VEVENT", line * count + b"\r\nEND:VEVENT")
+    await source.put("first", padded)
+
+    async with opened(source, most=64 * 1024 if count > 4_000 else 1024 * 1024) as adapter:
+        with pytest.raises(Unavailable, match="larger than"):
+            await read(adapter)

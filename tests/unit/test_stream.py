@@ -1,5 +1,9 @@
 """Streams of several calendars, read as one (gateway/model/stream.py)."""
 
+import pytest
+
+from gateway.errors import Refused
+from gateway.model.component import MAX_COMPONENTS
 from gateway.model.recurrence import compile_object
 from gateway.model.stream import read_stream
 from gateway.model.timerange import DAY, HOUR, TimeRange
@@ -10,6 +14,7 @@ ZONE = (
     b"BEGIN:VTIMEZONE\r\nTZID:Own\r\nBEGIN:STANDARD\r\nDTSTART:19700101T000000\r\n"
     b"TZOFFSETFROM:+0500\r\nTZOFFSETTO:+0500\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
 )
+DATES = b",".join([b"20261130T090000Z"] * 100_001)
 MIDNIGHT = 1796083200
 """2026-12-01T00:00:00Z."""
 
@@ -32,3 +37,30 @@ def test_a_moved_instance_brings_its_zone() -> None:
         hours = [(one.start - MIDNIGHT) // HOUR for one in found]
 
         assert hours == [9, 24 + 14, 48 + 9]
+
+
+def test_a_fold_inside_a_character_costs_no_text() -> None:
+    """Octets are unfolded before they are decoded (section 3.1), in the whole stream."""
+    stream = an_event("a", summary="Caf\u00e9") + an_event("b", summary="Caf\u00e9")
+    stream = stream.replace(b"\xc3\xa9", b"\xc3\r\n \xa9", 1)
+
+    texts = [item.members[0].text("SUMMARY") for item in read_stream(stream).objects]
+    assert texts == ["Caf\u00e9", "Caf\u00e9"]
+
+
+def test_more_components_than_are_read_are_no_calendar() -> None:
+    """What would be left out would be free: the whole stream is refused."""
+    many = b"BEGIN:X-A\r\nEND:X-A\r\n" * MAX_COMPONENTS
+    stream = b"BEGIN:VCALENDAR\r\n" + many + b"END:VCALENDAR\r\n"
+
+    with pytest.raises(Refused, match="100,000 components"):
+        read_stream(stream)
+
+
+def test_more_dates_than_are_read_are_refused() -> None:
+    """Of a series with more RDATEs than are read nothing is told, rather than that it is free."""
+    event = an_event("a").replace(b"END:VEVENT", b"RDATE:" + DATES + b"\r\nEND:VEVENT")
+    (item,) = read_stream(event).objects
+
+    with pytest.raises(Refused, match="100,000 dates"):
+        compile_object(item, UTC_ZONE, lenient=True)
