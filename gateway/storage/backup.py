@@ -11,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway import errors
 from gateway.storage import schema
-from gateway.storage.engine import Postgresql, Sqlite, SqlStore, open_dialect, open_store
+from gateway.storage.engine import SqlStore, open_dialect, open_store
 from gateway.storage.epoch import begin_epoch
+from gateway.storage.postgresql import Postgresql
+from gateway.storage.sqlite import Sqlite
 
 BATCH = 1000
 FILE_URL = "sqlite:///copy.db"

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.storage import engine
+from gateway.storage import sqlite
 from gateway.storage.engine import open_store
 from gateway.storage.migrations import runner
 from gateway.storage.schema import metadata
@@ -102,7 +102,7 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path):
 
 async def test_a_locked_file_is_overloaded_and_can_be_read(sqlite_store, data_dir, monkeypatch):
     """While another program holds the write lock writers give up in time; readers go on."""
-    monkeypatch.setattr(engine, "PATIENCE", 1.0)
+    monkeypatch.setattr(sqlite, "PATIENCE", 1.0)
     other = sqlite3.connect(data_dir / "calgate.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
