@@ -19,7 +19,7 @@ from gateway.model.principal import Owner
 from gateway.model.timerange import Instant
 from gateway.storage import schema
 from gateway.storage.engine import SqlStore, open_store
-from tests import postgresql
+from tests import dialects, postgresql
 from tests.builders import an_owner
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ structlog.configure(
     ]
 )
 
+dialects.install()
 START: Instant = 1795521600
 """2026-11-24T12:00:00Z, a Tuesday."""
 SQLITE_URL = "sqlite:///calgate.db"

@@ -1,5 +1,6 @@
 """Runs the migrations inside a transaction that the caller has begun."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -17,10 +18,15 @@ def _config() -> Config:
     return config
 
 
+@cache
+def _scripts() -> ScriptDirectory:
+    """Return the migrations, each of which is a file to compile and run."""
+    return ScriptDirectory.from_config(_config())
+
+
 def upgrade(connection: Connection) -> None:
     """Bring the database to this version's schema; raise SchemaTooNew for one it does not know."""
-    config = _config()
-    scripts = ScriptDirectory.from_config(config)
+    scripts = _scripts()
     head = scripts.get_current_head()
     current = revision(connection)
     if current == head:
@@ -32,6 +38,7 @@ def upgrade(connection: Connection) -> None:
             f"The database has schema {current}, written by a newer calgate; this one knows "
             f"schemas up to {head}. Install the newer version, or restore an older backup."
         )
+    config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 
@@ -43,7 +50,7 @@ def revision(connection: Connection) -> str | None:
 
 def head() -> str:
     """Return the revision this version writes."""
-    found = ScriptDirectory.from_config(_config()).get_current_head()
+    found = _scripts().get_current_head()
     if found is None:
         raise RuntimeError("the package holds no migrations")
     return found
