@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import exc, text
 
 from gateway import errors
-from gateway.storage import direct, engine
+from gateway.storage import direct, sqlite
 from gateway.storage.engine import SqlStore
 from tests.builders import a_collection, an_object, an_owner
 
@@ -91,7 +91,7 @@ async def test_more_readers_than_connections_wait_in_turn(sqlite_store, collecti
         await one.__aenter__()
     late = asyncio.create_task(sqlite_store.ping())
     await asyncio.sleep(0)
-    monkeypatch.setattr(engine, "PATIENCE", 0.05)
+    monkeypatch.setattr(sqlite, "PATIENCE", 0.05)
     with pytest.raises(errors.Overloaded, match="All connections"):
         await sqlite_store.ping()
     await held[0].__aexit__(None, None, None)
