@@ -102,8 +102,11 @@ class ObjectService:
         """Store many objects in one transaction, read leniently; any refusal undoes all of them."""
         prepared = await asyncio.to_thread(_prepare_all, items, collection)
         async with self._store.write(owner_id=owner.id) as tx:
-            current = await current_of(tx, collection)
-            await write_many(tx, current, prepared, self._clock.now())
+            current, now = await current_of(tx, collection), self._clock.now()
+            await write_many(tx, current, prepared, now)
+            await notice_changes(
+                tx, current, puts=[(one.uid, one.data) for _, one in prepared], removed=(), now=now
+            )
 
     async def remove(
         self, owner: Owner, collection: Collection, name: str, *, if_match: Tags = None

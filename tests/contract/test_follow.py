@@ -14,6 +14,7 @@ from gateway.model.event_time import at_another_time
 from gateway.model.timerange import DAY, HOUR, MINUTE, TimeRange
 from gateway.services.follow_plan import CONFLICT, SETTLING
 from gateway.services.sync import SyncService, secret_of
+from gateway.services.transfer import TransferService
 from tests.booking_desk import TEN, Desk, a_desk, closing
 from tests.builders import a_connection, an_owner
 from tests.owners_hand import KINDS, OwnersHand, owners_hand
@@ -239,3 +240,28 @@ async def test_a_local_event_is_followed_too(store: Any, clock: Any, owner: Any)
         assert (ended.state, ended.reason) == (BookingState.CANCELLED, "calendar")
         assert told == ["Confirmed", "Moved", "Cancelled"]
         assert {TEN, ONE.start} <= set(await desk.starts())
+
+
+async def test_an_import_that_moves_a_local_event_is_followed(
+    store: Any, clock: Any, owner: Any
+) -> None:
+    """A file with a booked event moved moves the booking, with one called off it ends."""
+    async with closing(await a_desk(store, clock, owner)) as desk:
+        booking = await desk.book()
+        home, transfer = desk.calendars["home"], TransferService(store, desk.objects)
+        record = await desk.objects.get(home, f"{booking.id}.ics")
+
+        async def imported(data: bytes) -> Booking:
+            clock.advance(MINUTE)
+            await transfer.import_file(owner, home, data)
+            await desk.outbox.settle()
+            (one,) = await desk.stored()
+            return one
+
+        moved = await imported(at_another_time(record.data, ONE))
+        called_off = record.data.replace(b"STATUS:CONFIRMED", b"STATUS:CANCELLED")
+        assert called_off != record.data
+        ended = await imported(called_off)
+
+        assert (moved.start, moved.reason) == (ONE.start, "moved_by_calendar")
+        assert (ended.state, ended.reason) == (BookingState.CANCELLED, "calendar")
