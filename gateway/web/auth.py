@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from yarl import URL
 
 from gateway.model.principal import Owner, Session
@@ -17,8 +17,8 @@ from gateway.services.owners import SESSION_SECONDS, SignedIn
 from gateway.services.registry import Services
 from gateway.web.csrf import read_own_form
 from gateway.web.forms import Form
-from gateway.web.i18n import LOCALES, translate
-from gateway.web.keys import LOCALE, OWNER, SESSION
+from gateway.web.i18n import LOCALES, formats, translate
+from gateway.web.keys import FORMATS, LOCALE, OWNER, SESSION
 from gateway.web.middleware import is_plain_path
 
 LOGIN = "/login"
@@ -92,6 +92,7 @@ async def visit_of(request: web.Request, services: Services) -> Visit | None:
     request[SESSION], request[OWNER] = session, owner
     if owner.locale in LOCALES:
         request[LOCALE] = owner.locale
+        request[FORMATS] = formats(owner.locale, request.headers.get(hdrs.ACCEPT_LANGUAGE, ""))
     return Visit(request=request, services=services, owner=owner, session=session)
 
 

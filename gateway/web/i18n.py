@@ -17,6 +17,11 @@ FOLDER = Path(__file__).parent / "locale"
 DOMAIN = "calgate"
 SOURCE = "en"
 LOCALES: Mapping[str, str] = {"en": "English", "nl": "Nederlands"}
+REGIONS: Mapping[str, Sequence[str]] = {
+    "en": ("GB", "US", "IE", "AU", "NZ", "CA", "IN", "ZA"),
+    "nl": ("NL", "BE"),
+}
+"""Whose dates and times a language is shown with; the first where a reader names none of these."""
 MAX_HEADER = 200
 
 
@@ -43,6 +48,21 @@ def accepted(header: str, *, default: str = SOURCE) -> str:
     """Return the best locale for an Accept-Language header (RFC 9110 section 12.5.4)."""
     preferred = _ranked(header[:MAX_HEADER])
     return negotiate_locale(preferred, list(LOCALES), sep="-") or default
+
+
+def formats(locale: str, header: str) -> str:
+    """Return the locale of dates and times for a language and an Accept-Language header.
+
+    A language is asked for by itself as often as with a region, and the plain `en` of the tables
+    is American: 11/30 is no day anywhere else.
+    """
+    known = REGIONS[locale]
+    for tag in _ranked(header[:MAX_HEADER]):
+        language, *rest = tag.replace("_", "-").split("-")
+        if language.lower() == locale:
+            regions = [part.upper() for part in rest if part.upper() in known]
+            return f"{locale}_{regions[0] if regions else known[0]}"
+    return f"{locale}_{known[0]}"
 
 
 def _ranked(header: str) -> Sequence[str]:

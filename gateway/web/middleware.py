@@ -16,8 +16,8 @@ from aiohttp.typedefs import Middleware
 
 from gateway.errors import CalgateError
 from gateway.telemetry import Metrics
-from gateway.web.i18n import accepted
-from gateway.web.keys import LOCALE, REMOTE, SERVICES
+from gateway.web.i18n import accepted, formats
+from gateway.web.keys import FORMATS, LOCALE, REMOTE, SERVICES
 from gateway.web.pages_of_errors import error_page
 from gateway.web.peer import Network, client_address, host_name, networks, own_hosts
 from gateway.web.server import NAME
@@ -65,7 +65,9 @@ def _answered(trusted: tuple[Network, ...]) -> Middleware:
 
     @web.middleware
     async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
-        request[LOCALE] = accepted(request.headers.get(hdrs.ACCEPT_LANGUAGE, ""))
+        languages = request.headers.get(hdrs.ACCEPT_LANGUAGE, "")
+        request[LOCALE] = accepted(languages)
+        request[FORMATS] = formats(request[LOCALE], languages)
         request[REMOTE] = client_address(request, trusted)
         try:
             return await handler(request)

@@ -16,11 +16,12 @@ from markupsafe import Markup
 from gateway.model.timerange import Instant, format_utc
 from gateway.model.zones import UTC_ZONE, Zone, zone
 from gateway.web.i18n import LOCALES, catalogue
-from gateway.web.keys import LOCALE, OWNER, SESSION
+from gateway.web.keys import FORMATS, LOCALE, OWNER, SESSION
 from gateway.web.static_files import asset
 
 FOLDER = Path(__file__).parent / "templates"
 _current: ContextVar[str] = ContextVar("locale", default="en")
+_formats: ContextVar[str] = ContextVar("formats", default="en_GB")
 
 
 @cache
@@ -60,7 +61,7 @@ def page(
 ) -> web.Response:
     """Render a page in the reader's language."""
     locale = request[LOCALE]
-    token = _current.set(locale)
+    token, formats = _current.set(locale), _formats.set(request[FORMATS])
     try:
         text = (
             environment()
@@ -75,6 +76,7 @@ def page(
             )
         )
     finally:
+        _formats.reset(formats)
         _current.reset(token)
     return web.Response(
         status=status, text=text, content_type="text/html", charset="utf-8", headers=headers
@@ -111,12 +113,12 @@ def said(sentence: str) -> str:
 def day(value: Instant | date, zone_name: str = "UTC", form: str = "full") -> str:
     """Format a day as the reader writes it."""
     shown = local(value, zone_name).date() if isinstance(value, int) else value
-    return _written_day(shown, form, _current.get())
+    return _written_day(shown, form, _formats.get())
 
 
 def clock(value: Instant, zone_name: str = "UTC") -> str:
     """Format a time of day as the reader writes it."""
-    return _written_clock(local(value, zone_name).time(), _current.get())
+    return _written_clock(local(value, zone_name).time(), _formats.get())
 
 
 # A month shows a hundred of these, and the same ones to the next visitor.
@@ -132,4 +134,4 @@ def _written_clock(shown: time, locale: str) -> str:
 
 def moment(value: Instant, zone_name: str = "UTC") -> str:
     """Format a day and time of day as the reader writes them."""
-    return format_datetime(local(value, zone_name), "medium", locale=Locale.parse(_current.get()))
+    return format_datetime(local(value, zone_name), "medium", locale=Locale.parse(_formats.get()))

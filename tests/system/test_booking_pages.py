@@ -166,6 +166,24 @@ async def test_the_pages_speak_dutch(desk, jane, page):
     assert booking.locale == "nl"
 
 
+@pytest.mark.parametrize(
+    ("language", "day", "first"),
+    [("en-GB,en;q=0.9", r"{weekday},? {day} {month}", "Mon"), ("en-US", r"{month} {day}, ", "Sun")],
+)
+async def test_dates_are_written_as_the_reader_does(desk, jane, page, language, day, first):
+    """In English the day comes before the month, Monday first; not for Americans."""
+    async with desk.browser(language=language) as visitor:
+        times = await visitor.open(ADDRESS)
+        link = links(times, "start=")[0]
+        form = await visitor.open(link)
+    start = datetime.strptime(re.search(r"start=(\w+)", link)[1], "%Y%m%dT%H%M%SZ")  # noqa: DTZ007
+    words = {"weekday": f"{start:%A}", "day": str(start.day), "month": f"{start:%B}"}
+
+    assert re.search(day.format(**words), form.text)
+    assert re.search(r'<th scope="col"[^>]*>(\w+)', times.text)[1] == first
+    assert bool(re.search(r"\d\s[AP]M\b", form.text)) is (language == "en-US")
+
+
 async def test_offline_it_is_a_request(desk, jane):
     """Without a calendar the page says so before, and "requested, not confirmed" after (S05)."""
     joe = await desk.owner("joe@example.org", name="Joe")

@@ -3,8 +3,9 @@
 import re
 
 import pytest
+from babel import Locale
 
-from gateway.web.i18n import LOCALES, SOURCE, catalogue
+from gateway.web.i18n import LOCALES, REGIONS, SOURCE, catalogue, formats
 from tests.catalogue import Message, messages, read
 
 TRANSLATED = [locale for locale in LOCALES if locale != SOURCE]
@@ -59,3 +60,31 @@ def test_a_catalogue_works_as_it_stands(locale: str) -> None:
 
     assert found.gettext("Sign out") != "Sign out"
     assert found.ngettext("%(num)d minute", "%(num)d minutes", 2) != "%(num)d minutes"
+
+
+@pytest.mark.parametrize(
+    ("locale", "header", "expected"),
+    [
+        ("en", "en-GB,en;q=0.9", "en_GB"),
+        ("en", "nl;q=0.4, fr, en-US;q=0.9", "en_US"),
+        ("en", "en", "en_GB"),
+        ("en", "", "en_GB"),
+        ("en", "en,en-US;q=0.5", "en_GB"),
+        ("en", "en-XX", "en_GB"),
+        ("en", "EN_ie", "en_IE"),
+        ("en", "en-Latn-AU-x-private", "en_AU"),
+        ("en", "nl-BE", "en_GB"),
+        ("nl", "en-US,nl-BE;q=0.5", "nl_BE"),
+        ("nl", "nl", "nl_NL"),
+    ],
+)
+def test_dates_are_those_of_the_readers_region(locale: str, header: str, expected: str) -> None:
+    """The region beside the language decides, and Europe's where none is asked for."""
+    assert formats(locale, header) == expected
+
+
+def test_every_region_has_dates() -> None:
+    """A language that pages are in has regions, and each of them is known."""
+    assert REGIONS.keys() == LOCALES.keys()
+    for locale, regions in REGIONS.items():
+        assert [Locale.parse(f"{locale}_{one}").territory for one in regions] == list(regions)

@@ -13,7 +13,7 @@ from gateway.services.booking_views import Offer
 from gateway.web.booking.month import Month, bounds, by_day, month, month_of, next_month, window
 from gateway.web.booking.shown import Visit, public_page
 from gateway.web.booking.zone_choice import zone_list
-from gateway.web.keys import LOCALE
+from gateway.web.keys import FORMATS, LOCALE
 
 EVERY_ZONE = "all"
 
@@ -67,7 +67,7 @@ async def _look(visit: Visit, now: Instant) -> tuple[Offer, Month]:
     free = by_day(offer.slots, place)
     if free and wanted is None:
         first = min(month_of(min(free)), last)
-    weekday = Locale.parse(visit.request[LOCALE]).first_week_day
+    weekday = Locale.parse(visit.request[FORMATS]).first_week_day
     today = place.to_local(now).date()
     return offer, month(first, free, within, today=today, first_weekday=weekday)
 
