@@ -12,6 +12,14 @@ from typing import Any, TypeVar
 import msgspec
 from exchangelib import errors as ews
 
+from gateway.adapters._busy_only import (
+    address_of,
+    blocked_by,
+    busy_objects,
+    digest_of,
+    is_schedule,
+    window_at,
+)
 from gateway.adapters._shared import Shared
 from gateway.adapters.exchange import messages
 from gateway.adapters.exchange.account import (
@@ -21,27 +29,25 @@ from gateway.adapters.exchange.account import (
     completed,
 )
 from gateway.adapters.exchange.autodiscover import find_url
+from gateway.adapters.exchange.availability import busy_in
 from gateway.adapters.exchange.fields import (
     M,
     T,
     children_of,
-    is_true,
     item_id,
     name_of,
-    text_of,
 )
+from gateway.adapters.exchange.listing import INCOMPLETE, listed
 from gateway.adapters.exchange.normalise import modified_ids, render
 from gateway.adapters.exchange.writing import Writing
-from gateway.errors import AccessLost, Refused, SignInNeeded, Unavailable
-from gateway.freebusy.blocking import blocking_time
+from gateway.errors import Refused, SignInNeeded, Unavailable
 from gateway.freebusy.busytime import BusyPeriod, coalesce
-from gateway.model.collection import ALL_BLOCKS, BusyRules, Role
+from gateway.model.collection import ALL_BLOCKS, BusyRules
 from gateway.model.component import Component
 from gateway.model.connection import Connection
 from gateway.model.extent import read_extent
 from gateway.model.moment import Moments
 from gateway.model.objects import read_one
-from gateway.model.recurrence import compile_object
 from gateway.model.timerange import DAY, TimeRange
 from gateway.model.zone import Zone
 from gateway.model.zones import UTC_ZONE, zone
@@ -52,6 +58,8 @@ from gateway.ports import (
 )
 
 CURSOR_VERSION = 1
+DOMAIN = "exchange"
+"""What the UIDs of events end in that stand for busy time alone."""
 AT_ONCE = 50
 """How many items one GetItem asks for."""
 MOST_CHANGES = 512
@@ -66,7 +74,6 @@ CORRUPT = (
 )
 OLD_STATE = (ews.ErrorInvalidSyncStateData, ews.ErrorInvalidIdMalformed, ews.ErrorInvalidChangeKey)
 UNREADABLE = "An event of the calendar cannot be read and was left as it was."
-INCOMPLETE = "The server's answer was incomplete."
 
 W = TypeVar("W")
 
@@ -92,6 +99,9 @@ class ExchangeAdapter:
 
     async def changes(self, upstream_id: str, cursor: str) -> AsyncIterator[UpstreamPage]:
         """Read what changed since a state, a page of the server at a time."""
+        if is_schedule(upstream_id):
+            yield await self._busy_only(address_of(upstream_id), _decode(cursor))
+            return
         state, complete = _decode(cursor), not _decode(cursor)
         anything = False
         for _ in range(MAX_ROUNDS):
@@ -112,6 +122,15 @@ class ExchangeAdapter:
             state = following
         raise Unavailable("The server sends more than the gateway takes.")
 
+    async def _busy_only(self, address: str, known: str) -> UpstreamPage:
+        window = window_at(self._shared.clock.now())
+        periods = await self._do(lambda: busy_in(self._account, address, window))
+        digest = digest_of(periods)
+        if digest == known:
+            return UpstreamPage(objects=(), cursor=_encode(digest), unchanged=True)
+        objects = busy_objects(address, periods, domain=DOMAIN)
+        return UpstreamPage(objects=objects, cursor=_encode(digest), complete=True)
+
     async def last_look(
         self,
         upstream_id: str,
@@ -120,6 +139,13 @@ class ExchangeAdapter:
         address: str = "",
     ) -> Sequence[BusyPeriod]:
         """Ask the server for the instances around the window, expanded by itself."""
+        if is_schedule(upstream_id):
+            mailbox = address_of(upstream_id)
+            periods = await self._do(lambda: busy_in(self._account, mailbox, window))
+            told = busy_objects(mailbox, periods, domain=DOMAIN)
+            return coalesce(
+                blocked_by((one.data for one in told), UTC_ZONE, window, rules, address), window
+            )
         return await self._do(lambda: self._busy(upstream_id, window, rules, address))
 
     async def create(self, upstream_id: str, uid: str, data: bytes) -> None:
@@ -153,16 +179,18 @@ class ExchangeAdapter:
     # --- in a thread
 
     def _found(self) -> list[UpstreamCalendar]:
-        account = self._account
+        account, now = self._account, self._shared.clock.now()
         if account.options.auth:
-            return self._listed()  # an account that is kept: nobody has just typed its password
+            return listed(
+                account, self._shared.clock.now()
+            )  # an account that is kept: nobody has just typed its password
         account.entered = True
         self._locate()
         last: SignInNeeded | None = None
         for username in self._usernames():
             account.use(username)
             try:
-                return self._listed()
+                return listed(account, now)
             except SignInNeeded as error:
                 last = last or error
         assert last is not None, "there is at least one user name"
@@ -184,16 +212,6 @@ class ExchangeAdapter:
         if options.username:
             return [options.username]
         return [options.address, options.address.partition("@")[0]]
-
-    def _listed(self) -> list[UpstreamCalendar]:
-        address = self._account.options.address
-        (default,) = _folders(self._account.one("GetFolder", messages.get_default(address)))
-        answer = self._account.one("FindFolder", messages.find_calendars(address), Traversal="Deep")
-        first = _calendar(default, is_primary=True)
-        if first is None:
-            raise AccessLost("The server denies access to this calendar.")
-        others = (_calendar(one) for one in _folders(answer))
-        return [first, *(one for one in others if one and one.upstream_id != first.upstream_id)]
 
     def _changed(self, folder: str, state: str) -> tuple[str, bool, UpstreamPage] | None:
         (row,) = self._account.ask("SyncFolderItems", messages.sync(folder, state, MOST_CHANGES))
@@ -269,16 +287,8 @@ class ExchangeAdapter:
         if root is None or root.get("IncludesLastItemInRange") != "true":
             raise Unavailable(INCOMPLETE)
         try:
-            periods = [
-                period
-                for item in children_of(root, "Items")
-                for period in blocking_time(
-                    compile_object(read_one(render(item, (), self._home).data or b""), self._home),
-                    window,
-                    rules,
-                    address,
-                )
-            ]
+            events = [render(item, (), self._home).data for item in children_of(root, "Items")]
+            periods = blocked_by(events, self._home, window, rules, address)
         except (ValueError, OverflowError, Refused) as error:
             raise Unavailable("Some events of the calendar cannot be read.") from error
         return coalesce(periods, window)
@@ -302,30 +312,6 @@ def _last(page: UpstreamPage, cursor: str, *, complete: bool, same: bool) -> Ups
         unchanged=same,
         unreadable=page.unreadable,
         notes=page.notes,
-    )
-
-
-def _folders(answer: Any) -> list[Any]:
-    folders = answer.find(f"{M}Folders")
-    if folders is None:
-        root = answer.find(f"{M}RootFolder")
-        if root is None or root.get("IncludesLastItemInRange") != "true":
-            raise Unavailable(INCOMPLETE)
-        folders = root.find(f"{T}Folders")
-    return [one for one in folders if name_of(one) == "CalendarFolder"]
-
-
-def _calendar(folder: Any, *, is_primary: bool = False) -> UpstreamCalendar | None:
-    rights = folder.find(f"{T}EffectiveRights")
-    if not is_true(rights, "Read"):
-        return None
-    writes = is_true(rights, "CreateContents") and is_true(rights, "Modify")
-    role = Role.OWNER if is_primary and writes else Role.WRITER if writes else Role.READER
-    return UpstreamCalendar(
-        upstream_id=folder.find(f"{T}FolderId").get("Id"),
-        name=text_of(folder, "DisplayName") or "Calendar",
-        role=role.value,
-        is_primary=is_primary,
     )
 
 

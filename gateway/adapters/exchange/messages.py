@@ -13,6 +13,12 @@ MARKER = (
     'PropertyName="calgate-booking" PropertyType="String"/>'
 )
 """A public named property that says which booking an item is: UIDs cannot be searched for."""
+SHORTCUT_OWNER = '<t:ExtendedFieldURI PropertyTag="0x6854" PropertyType="Binary"/>'
+"""Whose folder a shortcut leads to (PidTagWlinkAddressBookEID)."""
+SHORTCUT_SECTION = '<t:ExtendedFieldURI PropertyTag="0x6852" PropertyType="Integer"/>'
+CALENDAR_SECTION = "3"
+MOST_SHORTCUTS = 200
+MERGED_MINUTES = 30
 ITEM_FIELDS = (
     "item:Subject",
     "item:Sensitivity",
@@ -54,7 +60,7 @@ ID_ONLY = "<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape>"
 
 
 def get_default(address: str) -> str:
-    """Return the content of GetFolder for a mailbox's own calendar."""
+    """Return the content of GetFolder for a mailbox's own calendar, this one's or another's."""
     folder = distinguished("calendar", address)
     return f"{_folder_shape()}<m:FolderIds>{folder}</m:FolderIds>"
 
@@ -62,12 +68,75 @@ def get_default(address: str) -> str:
 def find_calendars(address: str) -> str:
     """Return the content of FindFolder for every folder of appointments."""
     root = distinguished("msgfolderroot", address)
-    restriction = (
-        '<m:Restriction><t:IsEqualTo><t:FieldURI FieldURI="folder:FolderClass"/>'
-        '<t:FieldURIOrConstant><t:Constant Value="IPF.Appointment"/></t:FieldURIOrConstant>'
-        "</t:IsEqualTo></m:Restriction>"
+    restriction = _equal('<t:FieldURI FieldURI="folder:FolderClass"/>', "IPF.Appointment")
+    return (
+        f"{_folder_shape()}<m:Restriction>{restriction}</m:Restriction>"
+        f"<m:ParentFolderIds>{root}</m:ParentFolderIds>"
     )
-    return f"{_folder_shape()}{restriction}<m:ParentFolderIds>{root}</m:ParentFolderIds>"
+
+
+def _equal(path: str, value: str) -> str:
+    constant = (
+        f"<t:FieldURIOrConstant><t:Constant Value={quoteattr(value)}/></t:FieldURIOrConstant>"
+    )
+    return f"<t:IsEqualTo>{path}{constant}</t:IsEqualTo>"
+
+
+def find_shortcut_folder() -> str:
+    """Return the content of FindFolder for the folder in which Outlook keeps its shortcuts.
+
+    It has no distinguished id; its name is the same in every language (MS-OXOSFLD 2.2.3).
+    """
+    restriction = _equal('<t:FieldURI FieldURI="folder:DisplayName"/>', "Common Views")
+    shape = "<m:FolderShape><t:BaseShape>IdOnly</t:BaseShape></m:FolderShape>"
+    parents = '<m:ParentFolderIds><t:DistinguishedFolderId Id="root"/></m:ParentFolderIds>'
+    return f"{shape}<m:Restriction>{restriction}</m:Restriction>{parents}"
+
+
+def find_shortcuts(folder: str) -> str:
+    """Return the content of FindItem for the shortcuts to calendars (MS-OXOCFG 2.2.9)."""
+    shape = (
+        f"<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape>{_fields((), SHORTCUT_OWNER)}</m:ItemShape>"
+    )
+    page = (
+        f'<m:IndexedPageItemView MaxEntriesReturned="{MOST_SHORTCUTS}" Offset="0" '
+        'BasePoint="Beginning"/>'
+    )
+    restriction = _equal(SHORTCUT_SECTION, CALENDAR_SECTION)
+    return (
+        f"{shape}{page}<m:Restriction>{restriction}</m:Restriction>"
+        f"<m:ParentFolderIds>{folder_id(folder)}</m:ParentFolderIds>"
+    )
+
+
+def resolve(name: str) -> str:
+    """Return the content of ResolveNames for a name in the directory."""
+    return f"<m:UnresolvedEntry>{_text(name)}</m:UnresolvedEntry>"
+
+
+def get_availability(address: str, window: TimeRange) -> str:
+    """Return the content of GetUserAvailability for one mailbox.
+
+    The zone is UTC, told as Exchange itself tells it: the schema wants both changes of a year, with
+    a month and a week that exist, in this order.
+    """
+    change = (
+        "<t:{0}><t:Bias>0</t:Bias><t:Time>02:00:00</t:Time><t:DayOrder>{1}</t:DayOrder>"
+        "<t:Month>{2}</t:Month><t:DayOfWeek>Sunday</t:DayOfWeek></t:{0}>"
+    )
+    changes = change.format("StandardTime", 5, 10) + change.format("DaylightTime", 1, 4)
+    return (
+        f"<t:TimeZone><t:Bias>0</t:Bias>{changes}</t:TimeZone>"
+        "<m:MailboxDataArray><t:MailboxData>"
+        f"<t:Email><t:Address>{_text(address)}</t:Address></t:Email>"
+        "<t:AttendeeType>Required</t:AttendeeType><t:ExcludeConflicts>false</t:ExcludeConflicts>"
+        "</t:MailboxData></m:MailboxDataArray>"
+        "<t:FreeBusyViewOptions><t:TimeWindow>"
+        f"<t:StartTime>{_moment(window.start)[:-1]}</t:StartTime>"
+        f"<t:EndTime>{_moment(window.end)[:-1]}</t:EndTime></t:TimeWindow>"
+        f"<t:MergedFreeBusyIntervalInMinutes>{MERGED_MINUTES}</t:MergedFreeBusyIntervalInMinutes>"
+        "<t:RequestedView>FreeBusyMerged</t:RequestedView></t:FreeBusyViewOptions>"
+    )
 
 
 def distinguished(name: str, address: str) -> str:
@@ -126,9 +195,8 @@ def view(folder: str, window: TimeRange) -> str:
 
 def find_booking(folder: str, uid: str) -> str:
     """Return the content of FindItem for the items of one booking."""
-    constant = f"<t:FieldURIOrConstant><t:Constant Value={quoteattr(uid)}/></t:FieldURIOrConstant>"
     return (
-        f"{ID_ONLY}<m:Restriction><t:IsEqualTo>{MARKER}{constant}</t:IsEqualTo></m:Restriction>"
+        f"{ID_ONLY}<m:Restriction>{_equal(MARKER, uid)}</m:Restriction>"
         f"<m:ParentFolderIds>{folder_id(folder)}</m:ParentFolderIds>"
     )
 

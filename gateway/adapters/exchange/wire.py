@@ -5,6 +5,7 @@ protocols is passed by, since two accounts must not share what the first one set
 """
 
 import logging
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 from xml.sax.saxutils import escape
@@ -15,7 +16,7 @@ from exchangelib import Configuration, Credentials, FailFast
 from exchangelib.protocol import BaseProtocol, Protocol
 from exchangelib.services.common import EWSService
 from exchangelib.transport import AUTH_TYPE_MAP
-from exchangelib.util import to_xml
+from exchangelib.util import MNS, to_xml
 from exchangelib.version import Build, Version
 from requests.adapters import BaseAdapter
 from requests.auth import HTTPBasicAuth
@@ -156,7 +157,12 @@ class Operation(EWSService):  # type: ignore[misc]
     @classmethod
     def called(cls, name: str) -> type["Operation"]:
         """Return the operation of a name."""
-        return type(name, (cls,), {"SERVICE_NAME": name})
+        base = Availability if name == Availability.SERVICE_NAME else cls
+        return type(name, (base,), {"SERVICE_NAME": name})
+
+    @classmethod
+    def _element_name(cls) -> str:
+        return str(cls.SERVICE_NAME)
 
     @classmethod
     def _get_elements_in_container(cls, container: Any) -> list[Any]:
@@ -165,6 +171,32 @@ class Operation(EWSService):  # type: ignore[misc]
     def ask(self, content: str, **attributes: str) -> list[Any]:
         """Send the operation with its content; return an element or an exception per message."""
         told = "".join(f' {name}="{escape(value)}"' for name, value in attributes.items())
-        name = self.SERVICE_NAME
+        name = self._element_name()
         text = f"<m:{name} {SPACES}{told}>{content}</m:{name}>"
         return list(self._get_elements(payload=to_xml(text.encode()).getroot()))
+
+
+class Availability(Operation):
+    """The one operation whose answers are wrapped otherwise, with its message inside of each."""
+
+    SERVICE_NAME = "GetUserAvailability"
+
+    @classmethod
+    def _element_name(cls) -> str:
+        return f"{cls.SERVICE_NAME}Request"
+
+    @staticmethod
+    def _response_messages_tag() -> str:
+        return f"{{{MNS}}}FreeBusyResponseArray"
+
+    @classmethod
+    def _response_message_tag(cls) -> str:
+        return f"{{{MNS}}}FreeBusyResponse"
+
+    def _get_elements_in_response(self, response: Iterable[Any]) -> Iterator[Any]:
+        for one in response:
+            message = one.find(f"{{{MNS}}}ResponseMessage")
+            if message is None:
+                raise Unavailable(HALF)
+            found = self._get_element_container(message)
+            yield found if isinstance(found, Exception) else one

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequenc
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from gateway.adapters._busy_only import blocked_by, busy_objects
 from gateway.adapters._http import MAX_RETRY_AFTER
 from gateway.adapters._shared import Shared
 from gateway.adapters.google import reading
@@ -20,22 +21,15 @@ from gateway.adapters.google.people import Item, text_of
 from gateway.adapters.google.push import Push
 from gateway.adapters.google.writing import Writing
 from gateway.errors import Refused, Unavailable
-from gateway.freebusy.blocking import blocking_time
 from gateway.freebusy.busytime import BusyPeriod, BusyType, coalesce
 from gateway.model.collection import ALL_BLOCKS, BusyRules
-from gateway.model.component import Component, serialize
 from gateway.model.connection import Connection
-from gateway.model.content_line import raw_property, text_property
-from gateway.model.itip import PRODID
-from gateway.model.objects import read_one
-from gateway.model.recurrence import compile_object
-from gateway.model.timerange import DAY, HOUR, Instant, TimeRange, format_utc
+from gateway.model.timerange import DAY, HOUR, Instant, TimeRange
 from gateway.ports import (
     AdapterSpec,
     Capability,
     Clock,
     UpstreamCalendar,
-    UpstreamObject,
     UpstreamPage,
     Watch,
 )
@@ -212,7 +206,8 @@ class GoogleAdapter:
         cursor = Cursor(digest=digest, role_at=role_at, forced=known.forced).encode()
         if digest == known.digest:
             return UpstreamPage(objects=(), cursor=cursor, unchanged=True)
-        objects = [_busy_event(calendar_id, start, end) for start, end in spans if start < end]
+        periods = [BusyPeriod(start, end, BusyType.BUSY) for start, end in spans if start < end]
+        objects = busy_objects(calendar_id, periods, domain="google.com")
         return UpstreamPage(objects=objects, cursor=cursor, complete=True)
 
     @_told
@@ -235,16 +230,8 @@ class GoogleAdapter:
             periods = [BusyPeriod(start, end, BusyType.BUSY) for start, end in spans]
             return coalesce(periods, window)
         try:
-            periods = [
-                period
-                for item in items
-                for period in blocking_time(
-                    compile_object(read_one(render(item, (), facts).data), facts.zone),
-                    window,
-                    rules,
-                    address,
-                )
-            ]
+            events = [render(item, (), facts).data for item in items]
+            periods = blocked_by(events, facts.zone, window, rules, address)
         except (ValueError, OverflowError, Refused) as error:
             raise Unavailable("Some events of the calendar cannot be read.") from error
         return coalesce(periods, window)
@@ -301,23 +288,3 @@ def build(connection: Connection, secret: bytes, shared: Shared) -> GoogleAdapte
         account=connection.id,
     )
     return GoogleAdapter(client, shared.clock)
-
-
-def _busy_event(calendar_id: str, start: Instant, end: Instant) -> UpstreamObject:
-    key = f"busy {start} {end}"
-    uid = hashlib.sha256(f"{calendar_id} {key}".encode()).hexdigest()[:40] + "@google.com"
-    event = Component(
-        "VEVENT",
-        [
-            text_property("UID", uid),
-            raw_property("DTSTAMP", format_utc(start)),
-            raw_property("DTSTART", format_utc(start)),
-            raw_property("DTEND", format_utc(end)),
-            text_property("SUMMARY", "Busy"),
-            raw_property("STATUS", "CONFIRMED"),
-            raw_property("TRANSP", "OPAQUE"),
-        ],
-    )
-    head = [raw_property("VERSION", "2.0"), raw_property("PRODID", PRODID)]
-    data = serialize(Component("VCALENDAR", head, [event]))
-    return UpstreamObject(key=key, uid=uid, etag="busy", data=data)

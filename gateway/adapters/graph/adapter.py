@@ -4,34 +4,33 @@ A calendar of which only busy time is shared is read by getSchedule, as one even
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
+from gateway.adapters._busy_only import (
+    PREFIX,
+    address_of,
+    blocked_by,
+    busy_objects,
+    digest_of,
+    is_schedule,
+    window_at,
+)
 from gateway.adapters._http import MAX_RETRY_AFTER
 from gateway.adapters._shared import Shared
 from gateway.adapters.graph.answers import GraphRefusal
 from gateway.adapters.graph.client import AT_ONCE, INCOMPLETE, GraphClient, path, told
-from gateway.adapters.graph.cursor import Cursor, window_at
+from gateway.adapters.graph.cursor import Cursor
 from gateway.adapters.graph.fields import Item, is_true, objects_of, text_of, zone_named
 from gateway.adapters.graph.normalise import render
 from gateway.adapters.graph.push import Push
 from gateway.adapters.graph.rounds import Round
-from gateway.adapters.graph.schedule import (
-    PREFIX,
-    address_of,
-    busy_in,
-    busy_objects,
-    digest_of,
-    is_schedule,
-)
+from gateway.adapters.graph.schedule import busy_in
 from gateway.adapters.graph.writing import Writing
 from gateway.errors import CalgateError, Unavailable
-from gateway.freebusy.blocking import blocking_time
 from gateway.freebusy.busytime import BusyPeriod, coalesce
 from gateway.model.collection import ALL_BLOCKS, BusyRules
 from gateway.model.connection import Connection
-from gateway.model.objects import read_one
-from gateway.model.recurrence import compile_object
 from gateway.model.timerange import DAY, HOUR, TimeRange, format_rfc3339
 from gateway.model.zone import UTC_ZONE, Zone
 from gateway.ports import (
@@ -39,7 +38,6 @@ from gateway.ports import (
     Capability,
     Clock,
     UpstreamCalendar,
-    UpstreamObject,
     UpstreamPage,
     Watch,
 )
@@ -53,6 +51,8 @@ SPEC = AdapterSpec(
     | Capability.LAST_LOOK
     | Capability.PUSH,
 )
+DOMAIN = "graph"
+"""What the UIDs of events end in that stand for busy time alone."""
 LIST_PAGE = 100
 LOOK_PAGE, MAX_LOOK_PAGES = 500, 4
 """What a last look reads at most; a window with more in it is not known to be free."""
@@ -183,7 +183,7 @@ class GraphAdapter:
         cursor = Cursor(digest=digest_of(periods)).encode()
         if known.digest == digest_of(periods):
             return UpstreamPage(objects=(), cursor=cursor, unchanged=True)
-        objects = busy_objects(address, periods)
+        objects = busy_objects(address, periods, domain=DOMAIN)
         return UpstreamPage(objects=objects, cursor=cursor, complete=True)
 
     @told
@@ -197,14 +197,17 @@ class GraphAdapter:
         """Ask for the events of the window and nothing else; what cannot be read fails."""
         if is_schedule(upstream_id):
             mailbox = address_of(upstream_id)
-            told = busy_objects(mailbox, await busy_in(self._client, mailbox, window))
-            return coalesce(_periods(told, UTC_ZONE, window, rules, address), window)
+            periods = await busy_in(self._client, mailbox, window)
+            told = busy_objects(mailbox, periods, domain=DOMAIN)
+            return coalesce(
+                blocked_by((one.data for one in told), UTC_ZONE, window, rules, address), window
+            )
         # A whole day is told without its zone, so that of a neighbouring day may be meant.
         around = TimeRange(window.start - DAY, window.end + DAY)
         home, items = await asyncio.gather(self._home(), self._seen(upstream_id, around))
         try:
-            events = [render({**item, "recurrence": None}, (), home) for item in items]
-            periods = _periods(events, home, window, rules, address)
+            events = [render({**item, "recurrence": None}, (), home).data for item in items]
+            periods = blocked_by(events, home, window, rules, address)
         except (ValueError, OverflowError, CalgateError) as error:
             raise Unavailable("Some events of the calendar cannot be read.") from error
         return coalesce(periods, window)
@@ -280,20 +283,3 @@ def _view(calendar_id: str, window: TimeRange, *, top: int = 0, delta: bool = Fa
         "endDateTime": format_rfc3339(window.end),
     }
     return path(*parts, **asked, **({"_top": top} if top else {}))
-
-
-def _periods(
-    events: Iterable[UpstreamObject],
-    home: Zone,
-    window: TimeRange,
-    rules: BusyRules,
-    address: str,
-) -> list[BusyPeriod]:
-    """Return what events of a view block, which never repeat there."""
-    return [
-        period
-        for one in events
-        for period in blocking_time(
-            compile_object(read_one(one.data or b""), home), window, rules, address
-        )
-    ]

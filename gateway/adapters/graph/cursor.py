@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
+from gateway.adapters._busy_only import AFTER, BEFORE, window_at
 from gateway.adapters._cursors import decode, encode, forced_again
 from gateway.adapters.graph.normalise import VERSION
 from gateway.model.timerange import DAY, Instant, TimeRange
 
-BEFORE, AFTER = 31 * DAY, 410 * DAY
-"""The window that is read: what the index covers, and the days until it is read anew."""
 ROLL = 7 * DAY
 
 
@@ -48,9 +47,3 @@ class Cursor:
     def decode(cls, text: str) -> "Cursor":
         """Read the stored text; one that another version wrote is a start from the beginning."""
         return decode(cls, text, VERSION)
-
-
-def window_at(now: Instant) -> TimeRange:
-    """Return the window of a round that begins at `now`: whole UTC days."""
-    today = now // DAY * DAY
-    return TimeRange(today - BEFORE, today + AFTER)

@@ -1,9 +1,9 @@
 """Subscriptions: https://learn.microsoft.com/graph/api/resources/subscription."""
 
+from gateway.adapters._busy_only import is_schedule
 from gateway.adapters.graph.answers import GraphRefusal
 from gateway.adapters.graph.client import INCOMPLETE, GraphClient, path
 from gateway.adapters.graph.fields import read_stamp, text_of
-from gateway.adapters.graph.schedule import is_schedule
 from gateway.errors import AccessLost, Unavailable
 from gateway.model.timerange import DAY, MINUTE, format_rfc3339
 from gateway.ports import Clock, Watch

@@ -4,21 +4,12 @@ https://learn.microsoft.com/graph/api/calendar-getschedule: an error stands insi
 and means that nobody knows.
 """
 
-import hashlib
-from collections.abc import Sequence
-
 from gateway.adapters.graph.client import INCOMPLETE, GraphClient
 from gateway.adapters.graph.fields import Item, objects_of, read_time, text_of
 from gateway.errors import AccessLost, Unavailable
 from gateway.freebusy.busytime import BusyPeriod, BusyType, coalesce
-from gateway.model.component import Component, serialize
-from gateway.model.content_line import raw_property, text_property
-from gateway.model.itip import PRODID
-from gateway.model.timerange import DAY, HOUR, TimeRange, format_rfc3339, format_utc
-from gateway.ports import UpstreamObject
+from gateway.model.timerange import DAY, HOUR, TimeRange, format_rfc3339
 
-PREFIX = "schedule:"
-"""What stands before the address of a mailbox of which only busy time is shared."""
 CHUNK = 60 * DAY
 SHORTEST = 6 * HOUR
 TOO_MANY = "5006"
@@ -77,43 +68,3 @@ def _periods(told: Item) -> list[BusyPeriod]:
         ]
     except (ValueError, OverflowError) as error:
         raise Unavailable(INCOMPLETE) from error
-
-
-def busy_objects(address: str, periods: Sequence[BusyPeriod]) -> list[UpstreamObject]:
-    """Return busy time as one event a period."""
-    return [_object(address, period) for period in periods]
-
-
-def digest_of(periods: Sequence[BusyPeriod]) -> str:
-    """Identify what was told."""
-    return hashlib.sha256(repr(list(periods)).encode()).hexdigest()[:32]
-
-
-def _object(address: str, period: BusyPeriod) -> UpstreamObject:
-    key = f"{period.type.value} {period.start} {period.end}"
-    uid = hashlib.sha256(f"{address} {key}".encode()).hexdigest()[:40] + "@graph"
-    tentative = period.type is BusyType.TENTATIVE
-    lines = [
-        text_property("UID", uid),
-        raw_property("DTSTAMP", format_utc(period.start)),
-        raw_property("DTSTART", format_utc(period.start)),
-        raw_property("DTEND", format_utc(period.end)),
-        text_property("SUMMARY", "Busy"),
-        raw_property("STATUS", "TENTATIVE" if tentative else "CONFIRMED"),
-        raw_property("TRANSP", "OPAQUE"),
-    ]
-    if period.type is BusyType.UNAVAILABLE:
-        lines.append(raw_property("X-MICROSOFT-CDO-BUSYSTATUS", "OOF"))
-    head = [raw_property("VERSION", "2.0"), raw_property("PRODID", PRODID)]
-    data = serialize(Component("VCALENDAR", head, [Component("VEVENT", lines)]))
-    return UpstreamObject(key=key, uid=uid, etag="busy", data=data)
-
-
-def is_schedule(upstream_id: str) -> bool:
-    """Tell whether a calendar is known by its busy time only."""
-    return upstream_id.startswith(PREFIX)
-
-
-def address_of(upstream_id: str) -> str:
-    """Return the mailbox of such a calendar."""
-    return upstream_id.removeprefix(PREFIX)

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -23,6 +24,8 @@ WELL_KNOWN = {
 """The folders that every mailbox has beside its calendar, with their names and classes."""
 COMMON_VIEWS = "Common Views"
 """Where Outlook keeps its shortcuts; its name is the same in every language."""
+ADDRESS_BOOK = bytes.fromhex("dca740c8c042101ab4b908002b2fe182")
+"""What says that an entry is one of the directory (MS-OXCDATA 2.2.5.2)."""
 ARTICLE_NUMBER = {"PropertyTag": "0x0e23", "PropertyType": "Integer"}
 SAYS = {
     "ErrorFolderNotFound": "The specified folder could not be found.",
@@ -167,6 +170,25 @@ class Mailbox:
             for folder in owner.folders.values():
                 if self.rights_in(folder):
                     yield owner, folder
+
+    def add_shortcut(self, other: "Mailbox") -> None:
+        """Put a shortcut to somebody's calendar, as Outlook does when it is opened."""
+        folder = next(one for one in self.folders.values() if one.name == COMMON_VIEWS)
+        item = ET.Element(f"{T}Message")
+        identifier = self._id("shortcut")
+        ET.SubElement(item, f"{T}ItemId", {"Id": identifier, "ChangeKey": "x"})
+        ET.SubElement(item, f"{T}ItemClass").text = "IPM.Microsoft.WunderBar.Link"
+        name = other.legacy_name.encode() + b"\0"
+        entry = b"\0" * 4 + ADDRESS_BOOK + struct.pack("<II", 1, 0) + name
+        for tag, kind, value in (
+            (0x6852, "Integer", "3"),
+            (0x6854, "Binary", base64.b64encode(entry).decode()),
+        ):
+            made = ET.SubElement(item, f"{T}ExtendedProperty")
+            told = {"PropertyTag": hex(tag), "PropertyType": kind}
+            ET.SubElement(made, f"{T}ExtendedFieldURI", told)
+            ET.SubElement(made, f"{T}Value").text = value
+        folder.associated[identifier] = item
 
     # --- items
 

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from gateway.sandbox.exchange import ntlm
 from gateway.sandbox.exchange.autodiscover import pox_answer
+from gateway.sandbox.exchange.availability import AVAILABILITY
 from gateway.sandbox.exchange.folders import FOLDERS
 from gateway.sandbox.exchange.mailbox import Mailbox, Person
 from gateway.sandbox.exchange.people import PEOPLE
@@ -35,7 +36,7 @@ from gateway.sandbox.exchange.writing import WRITING
 from gateway.sandbox.faults import LOGIN_PAGE, Fault, spoiled
 from gateway.sandbox.served import Served
 
-OPERATIONS = {**READING, **WRITING, **FOLDERS, **PEOPLE}
+OPERATIONS = {**READING, **WRITING, **FOLDERS, **PEOPLE, **AVAILABILITY}
 XML = "text/xml; charset=utf-8"
 
 
@@ -44,7 +45,7 @@ class Trouble(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `drops_after` does what was asked and then drops the connection, `holds_after` answers so many
     seconds later; `only` names the operation that is meant, of all if empty; `back_off` goes with
-    ErrorServerBusy, in milliseconds.
+    ErrorServerBusy, in milliseconds; `body` is answered in place of the true answer.
     """
 
     code: str = ""
@@ -53,6 +54,7 @@ class Trouble(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True):
     drops_after: bool = False
     holds_after: float = 0.0
     cas_error: str = ""
+    body: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,8 @@ class ExchangeServer(Served):
                 request.transport.abort()
             if trouble.spoils_the_body:
                 return await spoiled(request, trouble, content, XML, status=status)
+            if trouble.body:
+                content = trouble.body.encode()
             if trouble.truncate >= 0:
                 content = content[: trouble.truncate]
         return web.Response(status=status, body=content, headers={"Content-Type": XML})
