@@ -278,11 +278,12 @@ class Notices:
         text = attempts_letter(self._translate, given)
         await self._to_owner(tx, owner, f"{fresh[0].public_id}.lost", now, text)
 
-    async def calendar_back(
-        self, tx: Transaction, owner: Owner, calendar: Collection, now: Instant
-    ) -> None:
+    async def calendar_back(self, tx: Transaction, calendar: Collection, now: Instant) -> None:
         """Tell the owner that a calendar works again, if its loss was told."""
-        if await tx.notices.settle(owner.id, LOST, calendar.public_id):
+        if not await tx.notices.settle(calendar.owner_id, LOST, calendar.public_id):
+            return
+        owner = await tx.owners.get(calendar.owner_id)
+        if owner is not None:
             text = back_letter(
                 self._translate, owner, calendar, f"{self._public_url}/settings/calendar"
             )

@@ -6,13 +6,14 @@ at the lease once more. Until it commits, every answer is given from the last go
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
 from gateway.errors import (
     AccessLost,
     CalgateError,
+    NotFound,
     SignInNeeded,
     Unavailable,
     UpstreamError,
@@ -51,6 +52,7 @@ from gateway.services.sync_plan import (
     plan,
     replacing_twins,
 )
+from gateway.services.sync_run import Run, Standing, Step
 
 JUDGED_AHEAD = 400 * DAY
 """How far ahead busy time counts when a loss is judged: the horizon of the index."""
@@ -64,17 +66,6 @@ FAILURES: dict[type[UpstreamError], Failure] = {
     SignInNeeded: Failure.SIGN_IN_NEEDED,
     AccessLost: Failure.ACCESS_LOST,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Step:
-    """What a read comes to: the plan, its objects ready to write, the bookmarks around it."""
-
-    made: Plan
-    batch: Batch | None
-    before: Bookmark
-    after: Bookmark
-    is_replaced: bool = False
 
 
 def secret_of(connection_id: str) -> str:
@@ -142,85 +133,93 @@ class SyncService:
             lease = await tx.connections.lease(connection_id, self._node, now, LEASE_SECONDS)
             connection = await tx.connections.get(connection_id)
             collections = await tx.collections.of_connection(connection_id)
+            cursors = await tx.connections.cursors(connection_id)
         if lease is None or connection is None:
             return None
         outcomes: list[Outcome] = []
+        run = Run(lease=lease, how=How(full=full, watch=watch), cursors=cursors)
         try:
             async with kept_up(self._store, self._clock, lease, every=self._kept_up_every):
-                outcomes = await self._read_all(
-                    connection, collections, lease, How(full=full, watch=watch)
-                )
+                outcomes = await self._read_all(connection, collections, run)
         except LostError:
             return None
         finally:
-            now = self._clock.now()
-            asked = max((outcome.retry_after or 0 for outcome in outcomes), default=0)
-            async with self._store.write() as tx:
-                await tx.connections.release(
-                    lease, now + max(self._poll_seconds, asked), not_before=now + asked
-                )
+            await self._end(connection, run, outcomes)
         return outcomes
+
+    async def _end(self, connection: Connection, run: Run, outcomes: Sequence[Outcome]) -> None:
+        """Store in one transaction what was found to stand, and give the lease back."""
+        now = self._clock.now()
+        asked = max((outcome.retry_after or 0 for outcome in outcomes), default=0)
+        next_tick_at = now + max(self._poll_seconds, asked)
+        async with self._store.write(owner_id=connection.owner_id) as tx:
+            if await tx.connections.release(run.lease, next_tick_at, not_before=now + asked):
+                for one in run.standing:
+                    await self._stood(tx, one)
+
+    async def _stood(self, tx: Transaction, one: Standing) -> None:
+        """Store that a calendar was read; the contacts' loop sees what is due without a change."""
+        calendar, step = one.collection, one.step
+        if step.after != step.before:
+            await tx.connections.set_cursor(calendar.id, step.after.encode())
+        try:
+            await tx.collections.set_health(calendar.id, calendar.health.succeeded(one.read_at))
+        except NotFound:
+            return  # removed meanwhile
+        await self._tell_back(tx, calendar)
 
     async def _read_all(
         self,
         connection: Connection,
         collections: Sequence[Collection],
-        lease: Lease,
-        how: How,
+        run: Run,
     ) -> list[Outcome]:
         try:
             secret = self._cipher.open(connection.secret, bound_to=secret_of(connection.id))
             adapter = self._sources.open(connection, secret)
         except CalgateError as error:
             failed = as_upstream(error)
-            return [await self._failed(item, failed, lease) for item in collections]
+            return [await self._failed(item, failed, run.lease) for item in collections]
         try:
-            return [
-                await self._read_one(adapter, collection, lease, how) for collection in collections
-            ]
+            return [await self._read_one(adapter, collection, run) for collection in collections]
         finally:
             await adapter.close()
 
-    async def _read_one(
-        self, adapter: Adapter, collection: Collection, lease: Lease, how: How
-    ) -> Outcome:
+    async def _read_one(self, adapter: Adapter, collection: Collection, run: Run) -> Outcome:
         try:
             try:
-                return await self._sync(adapter, collection, lease, how)
+                return await self._sync(adapter, collection, run)
             except AccessLost as error:
                 # "No" counts once a second try has confirmed it (CONTRACT.md).
-                await self._failed(collection, error, lease)
+                await self._failed(collection, error, run.lease)
                 collection = await self._again(collection)
-                return await self._sync(adapter, collection, lease, how)
+                return await self._sync(adapter, collection, run)
         except UpstreamError as error:
-            return await self._failed(collection, error, lease)
+            return await self._failed(collection, error, run.lease)
         except (CalgateError, LostError):
             raise  # ours, not the source's: the store is overloaded, the lease is lost
         except Exception as error:  # noqa: BLE001 - whatever an adapter does, it costs its own calendar only
             self._log.error("sync.bug", calendar=collection.public_id, exc_info=error)
             odd = Unavailable("The source's answer could not be understood.")
-            return await self._failed(collection, odd, lease)
+            return await self._failed(collection, odd, run.lease)
 
     async def _again(self, collection: Collection) -> Collection:
         async with self._store.read() as tx:
             return await tx.collections.get(collection.id) or collection
 
-    async def _sync(
-        self, adapter: Adapter, collection: Collection, lease: Lease, how: How
-    ) -> Outcome:
-        async with self._store.read() as tx:
-            bookmark = Bookmark.decode(await tx.connections.cursor(collection.id))
-        if how.full:
+    async def _sync(self, adapter: Adapter, collection: Collection, run: Run) -> Outcome:
+        bookmark = Bookmark.decode(run.cursors[collection.id])
+        if run.how.full:
             bookmark = replace(bookmark, cursor="")
-        outcome, verdict, made = await self._attempt(adapter, collection, lease, bookmark, how)
+        outcome, verdict, made = await self._attempt(adapter, collection, run, bookmark)
         if verdict is Verdict.LOOK_AGAIN:
             # A small loss: what a second read shows too is believed at once.
             since = self._clock.now() - RECHECK_AFTER
             seen = Suspicion(fingerprint=made.fingerprint, since=since)
             again = replace(bookmark, suspicion=seen)
-            outcome, verdict, made = await self._attempt(adapter, collection, lease, again, how)
+            outcome, verdict, made = await self._attempt(adapter, collection, run, again)
         if verdict is not Verdict.APPLY:
-            await self._suspect(collection, lease, bookmark, made)
+            await self._suspect(collection, run.lease, bookmark, made)
             raise Unavailable(HELD)
         return outcome
 
@@ -228,15 +227,14 @@ class SyncService:
         self,
         adapter: Adapter,
         collection: Collection,
-        lease: Lease,
+        run: Run,
         bookmark: Bookmark,
-        how: How,
     ) -> tuple[Outcome, Verdict, Plan]:
         staging = Staging()
-        how.tell(collection, 0)
+        run.how.tell(collection, 0)
         async for page in adapter.changes(collection.upstream_id, bookmark.cursor):
             staging.add(page)
-            how.tell(collection, len(staging.objects))
+            run.how.tell(collection, len(staging.objects))
         last = staging.finish()
         following = Bookmark(cursor=last.cursor or "")
         made = Plan(puts={}, removes=(), changed=())
@@ -253,20 +251,18 @@ class SyncService:
             staging.notes += batch.notes
             uids = {record.name: record.uid for record in stored}
             made = replacing_twins(made, uids, batch.uids)
+        step = Step(
+            made=made,
+            batch=batch,
+            before=bookmark,
+            after=following,
+            is_replaced=is_replaced(
+                complete=last.complete, stored=known, removed=len(made.removes)
+            ),
+        )
         try:
-            await self._apply(
-                collection,
-                lease,
-                _Step(
-                    made=made,
-                    batch=batch,
-                    before=bookmark,
-                    after=following,
-                    is_replaced=is_replaced(
-                        complete=last.complete, stored=known, removed=len(made.removes)
-                    ),
-                ),
-            )
+            if not run.leaves_standing(collection, step, self._clock.now()):
+                await self._apply(collection, run.lease, step)
         except DoubtError as doubt:
             return Outcome(collection=collection), doubt.verdict, made
         outcome = Outcome(
@@ -281,7 +277,7 @@ class SyncService:
         self,
         collection: Collection,
         lease: Lease,
-        step: _Step,
+        step: Step,
     ) -> None:
         """Write a plan with its cursor and the health, or raise DoubtError and write nothing."""
         now = self._clock.now()
@@ -298,7 +294,7 @@ class SyncService:
             await look(tx, current, now)
             await self._set_health(tx, current, current.health.succeeded(now))
 
-    async def _write(self, tx: Transaction, collection: Collection, step: _Step) -> Verdict:
+    async def _write(self, tx: Transaction, collection: Collection, step: Step) -> Verdict:
         made, batch = step.made, step.batch
         if batch is None or (not made.removes and not batch.uids):
             return Verdict.APPLY
@@ -372,7 +368,10 @@ class SyncService:
                 self._clock.now(),
             )
         await tx.collections.set_health(collection.id, health)
-        owner = await tx.owners.get(collection.owner_id)
-        if self._notices is not None and owner is not None and health.failure is None:
-            # Only a loss that was told is told to be over (S30).
-            await self._notices.calendar_back(tx, owner, collection, self._clock.now())
+        if health.failure is None:
+            await self._tell_back(tx, collection)
+
+    async def _tell_back(self, tx: Transaction, collection: Collection) -> None:
+        # Only a loss that was told is told to be over (S30).
+        if self._notices is not None:
+            await self._notices.calendar_back(tx, collection, self._clock.now())

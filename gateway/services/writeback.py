@@ -259,7 +259,7 @@ class Writeback:
         await self._notices.confirmed(tx, confirmed, target, now)
         for one in (await calendars_of(tx, owner, now)).selected:
             if not one.is_local:
-                await self._notices.calendar_back(tx, owner, one, now)
+                await self._notices.calendar_back(tx, one, now)
 
     # --- booking.remove
 

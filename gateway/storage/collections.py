@@ -24,6 +24,16 @@ BY_NAME = select(*COLUMNS).where(
 OF_OWNER = (
     select(*COLUMNS).where(TABLE.owner_id == bindparam("wanted")).order_by(TABLE.order, TABLE.id)
 )
+OF_CONNECTION = (
+    select(*COLUMNS)
+    .where(TABLE.connection_id == bindparam("wanted"))
+    .order_by(TABLE.order, TABLE.id)
+)
+SET_HEALTH = (
+    update(schema.collection)
+    .where(TABLE.id == bindparam("wanted"))
+    .values(health=bindparam("found"))
+)
 
 
 def _collection(row: Row[Any]) -> Collection:
@@ -108,7 +118,7 @@ class Collections(Repository):
         return [_collection(row) for row in await self._all(OF_OWNER, wanted=owner_id)]
 
     async def of_connection(self, connection_id: str) -> Sequence[Collection]:
-        return await self._where(TABLE.connection_id == connection_id)
+        return [_collection(row) for row in await self._all(OF_CONNECTION, wanted=connection_id)]
 
     async def _first(self, *where: Any) -> Collection | None:
         row = await self._one(select(*COLUMNS).where(*where))
@@ -122,7 +132,9 @@ class Collections(Repository):
         await self._update(collection.id, _values(collection))
 
     async def set_health(self, collection_id: int, health: Health) -> None:
-        await self._update(collection_id, {"health": dump(health)})
+        result = await self._run(SET_HEALTH, wanted=collection_id, found=dump(health))
+        if result.rowcount == 0:
+            raise errors.NotFound("calendar")
 
     async def set_rules(self, collection_id: int, rules: BusyRules) -> None:
         await self._update(collection_id, {"rules": dump(rules)})

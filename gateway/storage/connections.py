@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import case, delete, insert, select, update
+from sqlalchemy import bindparam, case, delete, insert, select, update
 
 from gateway import errors
 from gateway.model.connection import Connection
@@ -31,6 +31,60 @@ DEBOUNCE = 2
 """Seconds a notification waits for those that follow it: one edit is told several times."""
 
 
+def _later(column: Any, instant: Any) -> Any:
+    # The greater of two has another name on each engine.
+    return case((column > instant, column), else_=instant)
+
+
+def _poked_during(quiet: Any, next_tick_at: Any) -> Any:
+    # What was told during a tick may have been missed by it.
+    told = TABLE.poked_at > 0
+    return case((told & (quiet < next_tick_at), quiet), else_=next_tick_at)
+
+
+# What every tick asks is made once: building a statement costs as much as running it.
+_WANTED = TABLE.id == bindparam("wanted")
+_HELD = (_WANTED, TABLE.lease_fence == bindparam("fence"))
+_QUIET = _later(TABLE.quiet_until, bindparam("not_before", type_=TABLE.quiet_until.type))
+_NEXT = bindparam("next_tick", type_=TABLE.next_tick_at.type)
+BY_ID = select(*COLUMNS).where(_WANTED)
+LEASE = (
+    update(schema.connection)
+    .where(_WANTED, TABLE.lease_until <= bindparam("now"))
+    .values(
+        lease_holder=bindparam("holder"),
+        lease_until=bindparam("until"),
+        lease_fence=TABLE.lease_fence + 1,
+        quiet_until=bindparam("quiet"),
+        poked_at=0,
+    )
+    .returning(TABLE.lease_fence)
+)
+HOLDS = select(TABLE.id).where(*_HELD).with_for_update()
+RELEASE = (
+    update(schema.connection)
+    .where(*_HELD)
+    .values(
+        lease_holder="",
+        lease_until=0,
+        next_tick_at=_poked_during(_QUIET, _NEXT),
+        quiet_until=_QUIET,
+    )
+)
+DUE = (
+    select(TABLE.id)
+    .where(TABLE.next_tick_at <= bindparam("now"), TABLE.lease_until <= bindparam("now"))
+    .order_by(TABLE.next_tick_at, TABLE.id)
+)
+CALENDAR = schema.collection.c
+CURSORS = select(CALENDAR.id, CALENDAR.cursor).where(CALENDAR.connection_id == bindparam("wanted"))
+SET_CURSOR = (
+    update(schema.collection)
+    .where(CALENDAR.id == bindparam("wanted"))
+    .values(cursor=bindparam("reached"))
+)
+
+
 class Connections(Repository):
     """Implements ports.Connections."""
 
@@ -48,7 +102,7 @@ class Connections(Repository):
         )
 
     async def get(self, connection_id: str) -> Connection | None:
-        row = await self._one(select(*COLUMNS).where(TABLE.id == connection_id))
+        row = await self._one(BY_ID, wanted=connection_id)
         return _connection(row) if row else None
 
     async def of_owner(self, owner_id: int) -> Sequence[Connection]:
@@ -99,41 +153,28 @@ class Connections(Repository):
         )
         await self._run(delete(schema.connection).where(TABLE.id == connection_id))
 
-    async def cursor(self, collection_id: int) -> str:
-        table = schema.collection.c
-        row = await self._one(select(table.cursor).where(table.id == collection_id))
-        return str(row.cursor) if row else ""
+    async def cursors(self, connection_id: str) -> Mapping[int, str]:
+        return {row.id: row.cursor for row in await self._all(CURSORS, wanted=connection_id)}
 
     async def set_cursor(self, collection_id: int, cursor: str) -> None:
-        table = schema.collection.c
-        await self._run(
-            update(schema.collection).where(table.id == collection_id).values(cursor=cursor)
-        )
+        await self._run(SET_CURSOR, wanted=collection_id, reached=cursor)
 
     async def lease(
         self, connection_id: str, holder: str, now: Instant, seconds: int
     ) -> Lease | None:
         row = await self._one(
-            update(schema.connection)
-            .where(TABLE.id == connection_id, TABLE.lease_until <= now)
-            .values(
-                lease_holder=holder,
-                lease_until=now + seconds,
-                lease_fence=TABLE.lease_fence + 1,
-                quiet_until=now + GAP,
-                poked_at=0,
-            )
-            .returning(TABLE.lease_fence)
+            LEASE,
+            wanted=connection_id,
+            holder=holder,
+            now=now,
+            until=now + seconds,
+            quiet=now + GAP,
         )
         return Lease(connection_id=connection_id, fence=row.lease_fence) if row else None
 
     async def holds(self, lease: Lease) -> bool:
         # Locked, so that nobody takes the lease between this look and the commit.
-        row = await self._one(
-            select(TABLE.id)
-            .where(TABLE.id == lease.connection_id, TABLE.lease_fence == lease.fence)
-            .with_for_update()
-        )
+        row = await self._one(HOLDS, wanted=lease.connection_id, fence=lease.fence)
         return row is not None
 
     async def extend(self, lease: Lease, until: Instant) -> bool:
@@ -147,20 +188,15 @@ class Connections(Repository):
 
     async def release(
         self, lease: Lease, next_tick_at: Instant, *, not_before: Instant = 0
-    ) -> None:
-        # What was told during the tick may have been missed by it.
-        told = TABLE.poked_at > 0
-        quiet = _later(TABLE.quiet_until, not_before)
-        await self._run(
-            update(schema.connection)
-            .where(TABLE.id == lease.connection_id, TABLE.lease_fence == lease.fence)
-            .values(
-                lease_holder="",
-                lease_until=0,
-                next_tick_at=case((told & (quiet < next_tick_at), quiet), else_=next_tick_at),
-                quiet_until=quiet,
-            )
+    ) -> bool:
+        result = await self._run(
+            RELEASE,
+            wanted=lease.connection_id,
+            fence=lease.fence,
+            next_tick=next_tick_at,
+            not_before=not_before,
         )
+        return result.rowcount > 0
 
     async def poke(self, connection_id: str, now: Instant) -> None:
         soon = _later(TABLE.quiet_until, now + DEBOUNCE)
@@ -174,17 +210,7 @@ class Connections(Repository):
         )
 
     async def due(self, now: Instant) -> Sequence[str]:
-        rows = await self._all(
-            select(TABLE.id)
-            .where(TABLE.next_tick_at <= now, TABLE.lease_until <= now)
-            .order_by(TABLE.next_tick_at, TABLE.id)
-        )
-        return [row.id for row in rows]
-
-
-def _later(column: Any, instant: Instant) -> Any:
-    # The greater of two has another name on each engine.
-    return case((column > instant, column), else_=instant)
+        return [row.id for row in await self._all(DUE, now=now)]
 
 
 def _connection(row: Any) -> Connection:

@@ -9,13 +9,15 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, Executable, QueuePool, Row, exc
 
 BUDGET = 20_000
 """Steps of SQLite's machine: a row takes about one for each column; a millisecond or two."""
 READERS = 8
+
+T = TypeVar("T")
 
 
 class Rows:
@@ -52,26 +54,11 @@ class DirectConnection:
             return self._connection.execute(statement, values).all()
 
         try:
-            return Rows(self._within(run))
+            return Rows(within_budget(self._raw, run))
         except exc.OperationalError as error:
-            if not _is_for_threads(error):
+            if not is_for_threads(error.orig):
                 raise
         return Rows(await self._in_thread(run))
-
-    def _within(self, run: Callable[[], Sequence[Row[Any]]]) -> Sequence[Row[Any]]:
-        seen = 0
-
-        def look() -> bool:
-            # SQLite counts on from the statement's last run: the first look may come at once.
-            nonlocal seen
-            seen += 1
-            return seen > 1
-
-        self._raw.set_progress_handler(look, BUDGET)
-        try:
-            return run()
-        finally:
-            self._raw.set_progress_handler(None, 0)
 
     async def _in_thread(self, run: Callable[[], Sequence[Row[Any]]]) -> Sequence[Row[Any]]:
         def patiently() -> Sequence[Row[Any]]:
@@ -131,6 +118,24 @@ class DirectReaders:
         self._engine.dispose()
 
 
-def _is_for_threads(error: exc.OperationalError) -> bool:
-    reason = str(error.orig)
+def within_budget(raw: sqlite3.Connection, run: Callable[[], T]) -> T:
+    """Run what only reads; SQLite stops it, with an error, where it wants more than the budget."""
+    seen = 0
+
+    def look() -> bool:
+        # SQLite counts on from the statement's last run: the first look may come at once.
+        nonlocal seen
+        seen += 1
+        return seen > 1
+
+    raw.set_progress_handler(look, BUDGET)
+    try:
+        return run()
+    finally:
+        raw.set_progress_handler(None, 0)
+
+
+def is_for_threads(error: BaseException | None) -> bool:
+    """Tell whether SQLite stopped a statement that is to be run once more in a thread."""
+    reason = str(error)
     return "interrupted" in reason or "locked" in reason or "busy" in reason

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     Executable,
+    bindparam,
     case,
     delete,
     exists,
@@ -52,6 +53,14 @@ WHOLE = select(
     BOOKED.collection_id.label("booked_in"),
 ).select_from(table.outerjoin(schema.booking, BOOKED.id == TABLE.booking_id))
 
+# What every tick asks is made once: building a statement costs as much as running it.
+REACHED = select(MARK.revision).where(MARK.collection_id == bindparam("wanted"))
+DUE = (
+    WHOLE.where(TABLE.collection_id == bindparam("wanted"), TABLE.due_at <= bindparam("now"))
+    .order_by(TABLE.due_at)
+    .limit(bindparam("at_most"))
+)
+
 
 class Engagements(Repository):
     """Implements ports.Engagements."""
@@ -95,8 +104,8 @@ class Engagements(Repository):
         return await self._found(WHOLE.where(TABLE.collection_id == collection_id))
 
     async def due(self, collection_id: int, now: Instant, limit: int) -> Sequence[Engagement]:
-        statement = WHOLE.where(TABLE.collection_id == collection_id, TABLE.due_at <= now)
-        return await self._found(statement.order_by(TABLE.due_at).limit(limit))
+        rows = await self._all(DUE, wanted=collection_id, now=now, at_most=limit)
+        return [_engagement(row) for row in rows]
 
     async def update(self, engagement: Engagement) -> None:
         await self._run(
@@ -107,7 +116,7 @@ class Engagements(Repository):
         await self._run(delete(table).where(TABLE.id == engagement_id))
 
     async def mark(self, collection_id: int) -> int | None:
-        row = await self._one(select(MARK.revision).where(MARK.collection_id == collection_id))
+        row = await self._one(REACHED, wanted=collection_id)
         return int(row.revision) if row else None
 
     async def set_mark(self, collection_id: int, revision: int) -> None:

@@ -37,8 +37,9 @@ class Repository:
         assert isinstance(self.connection, AsyncConnection), "this transaction only reads"
         return self.connection
 
-    async def _run(self, statement: Executable) -> CursorResult[Any]:
-        return await self.writing.execute(statement)
+    async def _run(self, statement: Executable, **values: object) -> CursorResult[Any]:
+        """Write; `values` are those of a statement made once."""
+        return await self.writing.execute(statement, values or None)
 
     async def _one(self, statement: Executable, **values: object) -> Row[Any] | None:
         """Return the only row, or None; `values` are those of a statement made once."""

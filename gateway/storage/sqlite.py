@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from gateway import errors
-from gateway.storage import guard
+from gateway.storage import crossing, guard
 from gateway.storage.direct import READERS, DirectConnection, DirectReaders
 
 PATIENCE = 5.0
@@ -59,7 +60,7 @@ class Sqlite:
         )
         self.writer = create_async_engine(
             URL.create("sqlite+aiosqlite", database=str(path)),
-            connect_args=_CONNECT,
+            async_creator=partial(crossing.connect, path, _CONNECT),
             pool_size=1,
             **options,
         )
@@ -69,6 +70,7 @@ class Sqlite:
         event.listen(self.writer.sync_engine, "invalidate", self._undo)
         self.readers = DirectReaders(readers)
         self._queue = asyncio.Lock()
+        self._writing: AsyncConnection | None = None
         self._log = structlog.get_logger("gateway.storage")
         self._identity: FileIdentity | None = None
 
@@ -172,10 +174,16 @@ class Sqlite:
             raise errors.Overloaded("Too many changes are waiting for the database.") from None
         try:
             self._assert_same_file()
-            async with self.writer.connect() as connection:
+            connection = self._writing = self._writing or await self.writer.connect()
+            try:
                 await self._begin(connection, deadline)
                 yield connection
                 await connection.commit()
+            except BaseException:
+                # What went wrong may have been the connection: the pool rolls back and looks at it.
+                self._writing = None
+                await asyncio.shield(asyncio.create_task(connection.close()))
+                raise
         finally:
             self._queue.release()
 
@@ -213,4 +221,7 @@ class Sqlite:
     async def close(self) -> None:
         """Close every connection."""
         await self.readers.dispose()
+        if self._writing is not None:
+            await self._writing.close()
+            self._writing = None
         await self.writer.dispose()

@@ -455,3 +455,40 @@ async def test_the_address_is_kept_sealed(world: World, data_dir: Path) -> None:
 
     assert b"day1" in stored
     assert b"canary" not in stored
+
+
+async def test_a_tick_without_news_writes_twice(world: World, monkeypatch) -> None:
+    """It takes its lease, and gives it back with the health of every calendar read."""
+    await world.connect()
+    begun = []
+    write = SqlStore.write
+
+    def counted(store: SqlStore, **options: int | None) -> object:
+        begun.append(options)
+        return write(store, **options)
+
+    monkeypatch.setattr(SqlStore, "write", counted)
+    outcome = await world.tick()
+    monkeypatch.undo()
+
+    assert not outcome.error
+    assert len(begun) == 2
+    assert (await world.calendar()).health.last_success_at == world.clock.now()
+
+
+async def test_a_lost_lease_stores_nothing_of_a_quiet_tick(world: World) -> None:
+    """A tick whose lease went to another node meanwhile does not say that it has read."""
+    await world.connect()
+    before = (await world.calendar()).health
+    world.server.faults["work"] = Fault(delay=0.3)
+    reading = asyncio.create_task(world.tick())
+    async with asyncio.timeout(10):
+        while not world.server.waiting:
+            await asyncio.sleep(0.005)
+    async with world.store.write() as tx:
+        (connection,) = await tx.connections.of_owner(world.owner.id)
+        later = world.clock.now() + LEASE_SECONDS + 1
+        assert await tx.connections.lease(connection.id, "another", later, LEASE_SECONDS)
+    await reading
+
+    assert (await world.calendar()).health == before
