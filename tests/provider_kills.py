@@ -44,6 +44,8 @@ SPOILT: tuple[dict[str, Any], ...] = (
     {"status": 500},
     {"status": 503},
 )
+SPOILT_SHARE = 0.4
+"""Of so many kills a call goes wrong as well."""
 CALM = 3
 """Bookings that are made before each kill, so that there is something to move and to cancel."""
 NOT_REACHED = "never came to it"
@@ -63,19 +65,51 @@ class Death:
     back_after: float = 0.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What one kill is to be: drawn from its seed alone, so that it is the same whenever it comes.
+
+    `beside` says which other visitors come meanwhile.
+    """
+
+    verb: str
+    nth: int
+    point: str
+    faults: tuple[tuple[str, int, dict[str, Any]], ...]
+    beside: dict[str, int]
+    just_after: float
+    some_time: float
+
+
+def chosen(seed: str) -> Choice:
+    """Draw a kill, always everything in the same order."""
+    dice = random.Random(seed)
+    verbs = ("book", "move", "cancel")
+    fault = (dice.choice(verbs), dice.randint(1, 2), dice.choice(SPOILT))
+    return Choice(
+        verb=dice.choice(verbs),
+        nth=dice.choice((1, 1, 2)),
+        point=dice.choice(POINTS),
+        faults=(fault,) if dice.random() < SPOILT_SHARE else (),
+        beside={verb: dice.randint(0, 1) for verb in verbs},
+        just_after=dice.uniform(0, 0.12),
+        some_time=dice.uniform(0.0, 1.2),
+    )
+
+
 @dataclass
 class Killing:
-    """A gateway over a simulated account, its visitors' memory, and the seed's dice."""
+    """A gateway over a simulated account, and its visitors' memory."""
 
     account: ProviderAccount
     served: Served
-    dice: random.Random
     page: str = ""
     token: str = ""
     promises: list[Promise] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
     unanswered: list[tuple[float, Instant]] = field(default_factory=list)
     deaths: list[Death] = field(default_factory=list)
+    number: int = 0
     _used: int = 0
 
     async def set_up(self) -> None:
@@ -95,26 +129,27 @@ class Killing:
 
     # --- one kill
 
-    async def kill_once(self) -> Death:
+    async def kill_once(self, number: int, choice: Choice) -> Death:
         """Let visitors come, kill the gateway at the chosen point, start it again."""
+        self.number = number
         await self.ask_again(older_than=LEASE_SECONDS + 5)
         await asyncio.gather(*(self.book(self.fresh()) for _ in range(CALM)))
         certain = [promise for promise in self.promises if promise.is_certain]
-        self.dice.shuffle(certain)
-        verb = self.dice.choice(("book", "move", "cancel") if len(certain) >= CALM else ("book",))
-        nth = self.dice.choice((1, 1, 2))
-        death = Death(verb, self.dice.choice(POINTS), faults=0)
-        faults = [self._fault()] if self.dice.random() < 0.4 else []
-        death.faults = len(faults)
+        verb, nth = choice.verb if len(certain) >= CALM else "book", choice.nth
+        death = Death(verb, choice.point, faults=len(choice.faults))
+        faults = [
+            Fault(route=self.account.routes[name], times=times, **facts)
+            for name, times, facts in choice.faults
+        ]
         if death.point == LOST:
             lost = Fault(route=self.account.routes[verb], skip=nth - 1, delay=DUE_WITHIN)
             faults.insert(0, lost)
         self.account.server.break_with(*faults)
         dead = asyncio.Event()
-        listener = self._killer(death, nth, dead)
+        listener = self._killer(death, choice, dead)
         self.account.server.listeners.append(listener)
         books, moves, cancels = (
-            nth if verb == name else self.dice.randint(0, 1) for name in ("book", "move", "cancel")
+            nth if verb == name else choice.beside[name] for name in ("book", "move", "cancel")
         )
         visits: list[Awaitable[None]] = [self.book(self.fresh()) for _ in range(books)]
         visits += [self.move(certain.pop()) for _ in range(min(moves, len(certain)))]
@@ -134,14 +169,11 @@ class Killing:
         self.deaths.append(death)
         return death
 
-    def _fault(self) -> Fault:
-        route = self.account.routes[self.dice.choice(("book", "move", "cancel"))]
-        facts = self.dice.choice(SPOILT)
-        return Fault(route=route, times=self.dice.randint(1, 2), **facts)
-
-    def _killer(self, death: Death, nth: int, dead: asyncio.Event) -> Callable[[str, str], None]:
-        loop, left = asyncio.get_running_loop(), [nth]
-        wait = self.dice.uniform(0, 0.12) if death.point == ANSWERED else 0.0
+    def _killer(
+        self, death: Death, choice: Choice, dead: asyncio.Event
+    ) -> Callable[[str, str], None]:
+        loop, left = asyncio.get_running_loop(), [choice.nth]
+        wait = choice.just_after if death.point == ANSWERED else 0.0
         assert self.served.process is not None
         pid = self.served.process.pid
 
@@ -161,7 +193,7 @@ class Killing:
                     strike()
 
         if death.point == ANY:
-            loop.call_later(self.dice.uniform(0.0, 1.2), strike)
+            loop.call_later(choice.some_time, strike)
             return lambda _moment, _route: None
         return listen
 
@@ -184,7 +216,7 @@ class Killing:
             self.unanswered.append((time.monotonic(), start))
         elif status == 201 and all(one.booking != told["id"] for one in self.promises):
             fate = STANDS if told["state"] == "confirmed" else UNDECIDED
-            self.promises.append(Promise(told["id"], {start}, fate))
+            self.promises.append(Promise(told["id"], {start}, fate, {self.number}))
 
     async def ask_again(self, *, older_than: float = 0.0) -> None:
         """Book once more, under the same key, what got no answer so long ago."""
@@ -195,6 +227,7 @@ class Killing:
     async def move(self, promise: Promise) -> None:
         """Move a booking; without an answer it may be at either time."""
         start = self.fresh()
+        promise.kills.add(self.number)
         path = f"bookings/{promise.booking}/reschedule"
         before, promise.starts = promise.starts, promise.starts | {start}
         status, told = await self.call("POST", path, {"start": format_rfc3339(start)})
@@ -207,6 +240,7 @@ class Killing:
     async def cancel(self, promise: Promise) -> None:
         """Call a booking off."""
         promise.fate = UNDECIDED
+        promise.kills.add(self.number)
         status, told = await self.call("POST", f"bookings/{promise.booking}/cancel")
         self._count("cancel", status, told)
         if status == 200:
@@ -275,13 +309,13 @@ class Killing:
 
 @asynccontextmanager
 async def killing(
-    account: ProviderAccount, folder: Path, dice: random.Random, *, cold: bool = False
+    account: ProviderAccount, folder: Path, *, cold: bool = False
 ) -> AsyncIterator[Killing]:
     """Run the provider in this process and the gateway in one of its own."""
     async with account.server:
         extra = f"{OPEN.replace('3600', '15')}\n{LIMITS_OFF}{account.registration()}"
         kind = Served if cold else ForkedServed
-        made = Killing(account, kind(folder, extra=extra), dice)
+        made = Killing(account, kind(folder, extra=extra))
         try:
             await made.set_up()
             yield made

@@ -20,6 +20,8 @@ class Promise:
     booking: str
     starts: set[Instant]
     fate: str = STANDS
+    kills: set[int] = field(default_factory=set)
+    """The kills during which it was made, moved or called off."""
 
     @property
     def is_certain(self) -> bool:
@@ -39,7 +41,15 @@ class Findings:
     @property
     def is_clean(self) -> bool:
         """Whether every promise was kept."""
-        return not (self.lost or self.duplicates or self.orphans or self.misplaced)
+        return not self._all()
+
+    def kills(self, promises: Iterable[Promise]) -> list[int]:
+        """Return the kills that had to do with what should not be."""
+        found = {one.partition(" ")[0] for one in self._all()}
+        return sorted({kill for one in promises if one.booking in found for kill in one.kills})
+
+    def _all(self) -> list[str]:
+        return [*self.lost, *self.duplicates, *self.orphans, *self.misplaced]
 
     def line(self) -> str:
         """Return the closing line of a report."""

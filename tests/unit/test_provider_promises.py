@@ -3,6 +3,7 @@
 import pytest
 
 from tests.provider_accounts import Written
+from tests.provider_kills import chosen
 from tests.provider_promises import OPEN, OVER, Findings, Promise, judge
 
 TEN, HALF_PAST = 1796119200, 1796121000
@@ -89,3 +90,17 @@ def test_a_cancel_without_an_answer_may_be_either(
 ) -> None:
     """It stands with its event, or it is gone with it."""
     assert judge([Promise("bk_1", {TEN}, OPEN)], listed, events).is_clean
+
+
+def test_the_kills_behind_a_finding_are_named() -> None:
+    """What should not be leads to the kills that it saw, and to no others."""
+    promises = [Promise("bk_1", {TEN}, kills={4, 7}), Promise("bk_2", {ELEVEN}, OVER, {5})]
+
+    assert judge(promises, [], []).kills(promises) == [4, 7]
+
+
+def test_a_kill_is_the_same_whenever_it_comes() -> None:
+    """A seed with a number draws one kill; another number draws another."""
+    drawn = [chosen(f"google 5 {number}") for number in (3, 4, 3)]
+
+    assert drawn[0] == drawn[2] != drawn[1]
