@@ -19,16 +19,21 @@ from jinja2.ext import babel_extract
 from gateway.web.i18n import DOMAIN, FOLDER, LOCALES, SOURCE
 
 ROOT = Path(__file__).parent.parent / "gateway"
+ADAPTERS = sorted(
+    ".".join(path.relative_to(ROOT / "adapters").with_suffix("").parts)
+    for path in (ROOT / "adapters").rglob("*.py")
+    if path.stem != "__init__"
+)
+"""What sources say of themselves is shown beside a calendar."""
 KEYWORDS = {"_": None, "ngettext": (1, 2), "translate": (2,), "say": (1,)}
 SENTENCES = (
+    *(f"gateway.adapters.{path}" for path in ADAPTERS),
     "gateway.model.contact",
     "gateway.model.page_rules",
     "gateway.model.slug",
     "gateway.services.booking",
     "gateway.services.booking_request",
     "gateway.services.claim",
-    "gateway.adapters.oauth_google",
-    "gateway.adapters.oauth_microsoft",
     "gateway.services.connections",
     "gateway.services.exchange_account",
     "gateway.services.consent",
@@ -78,7 +83,7 @@ def _told(found: object, *, of: int) -> Iterator[Message]:
 
 
 def _of_errors() -> Iterator[Message]:
-    """Yield whole sentences of the listed modules; in f-strings constants of the module count."""
+    """Yield whole sentences of the listed modules, with `{name}` for what only a caller knows."""
     for name in SENTENCES:
         module = importlib.import_module(name)
         tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
@@ -87,7 +92,8 @@ def _of_errors() -> Iterator[Message]:
             if id(node) in notes:
                 continue
             text = _value(node, vars(module))
-            if text and text[0].isupper() and text.endswith(".") and " " in text:
+            begins = text[:1].isupper() or text[:1] == "{"
+            if begins and text.endswith(".") and " " in text:
                 yield text
 
 
@@ -103,12 +109,30 @@ def _texts(node: ast.AST) -> Iterator[ast.expr]:
 
 
 def _value(node: ast.expr, names: dict[str, object]) -> str:
-    """Return a text, or nothing where it holds what only a caller knows."""
+    """Return a text; in an f-string a constant of the module counts, and a fact is `{name}`."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_value(part, names) for part in node.values)
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    assert isinstance(node, ast.FormattedValue)
     used = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
     constants = {name: names[name] for name in used if name.isupper() and name in names}
     if used - set(constants):
-        return ""
-    return str(eval(compile(ast.Expression(node), "<text>", "eval"), {}, constants))
+        return f"{{{_name(node.value)}}}"
+    whole = ast.Expression(ast.JoinedStr([node]))
+    return str(eval(compile(ast.fix_missing_locations(whole), "<text>", "eval"), {}, constants))
+
+
+def _name(node: ast.expr) -> str:
+    """Return what a fact is called: the last word of how the code has it."""
+    match node:
+        case ast.Attribute(attr=word) | ast.Name(id=word):
+            return word.strip("_")
+        case ast.Call(func=called):
+            return _name(called)
+        case ast.Subscript(value=inner) | ast.BinOp(left=inner):
+            return _name(inner)
+    return "fact"
 
 
 def read(locale: str) -> Catalog:

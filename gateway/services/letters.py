@@ -218,7 +218,7 @@ class OwnerLetters:
     def move_not_written(self, cause: str) -> Text:
         """Tell that a booking cannot be moved in the calendar, and what is kept meanwhile."""
         _ = self._
-        said = _("A meeting cannot be moved in your calendar: {cause}").format(cause=cause)
+        said = _("A meeting cannot be moved in your calendar: {cause}").format(cause=_(cause))
         more = _("Until it is clear which time it has, both are kept. Check the connection.")
         return self._letter(_("Not moved in your calendar: {title}, {when}"), f"{said}\n{more}")
 
@@ -243,7 +243,7 @@ class OwnerLetters:
     def not_written(self, cause: str, *, final: bool) -> Text:
         """Tell that a booking could not be put into the calendar, and what to do."""
         _ = self._
-        said = _("A booking cannot be written to your calendar: {cause}").format(cause=cause)
+        said = _("A booking cannot be written to your calendar: {cause}").format(cause=_(cause))
         more = (
             _("It was cancelled now, and the visitor has been told.")
             if final
@@ -257,7 +257,7 @@ class OwnerLetters:
         said = _("A cancelled booking cannot be removed from your calendar: {cause}")
         more = _("Please remove the event yourself; the visitor knows that it is cancelled.")
         return self._letter(
-            _("Still in your calendar: {title}, {when}"), f"{said.format(cause=cause)}\n{more}"
+            _("Still in your calendar: {title}, {when}"), f"{said.format(cause=_(cause))}\n{more}"
         )
 
     def _letter(self, subject: str, said: str) -> Text:
@@ -304,7 +304,7 @@ def attempts_letter(translate: Translate, given: Attempts) -> Text:
         lines.append(_("{count} attempts since the last mail.").format(count=given.count))
     lines += ["", _("We cannot see whether you are free, because this calendar cannot be read:")]
     for one, cause in zip(given.calendars, given.causes, strict=True):
-        lines.append(f"  “{one.display_name or one.name}”: {cause}")
+        lines.append(f"  “{one.display_name or one.name}”: {_(cause)}")
     lines += [
         "",
         _("There are two ways to make your pages work again:"),

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from gateway.model.timerange import Instant, format_utc
 from gateway.model.zones import UTC_ZONE, Zone, zone
-from gateway.web.i18n import LOCALES, catalogue
+from gateway.web.i18n import LOCALES, catalogue, translate
 from gateway.web.keys import FORMATS, LOCALE, OWNER, SESSION
 from gateway.web.static_files import asset
 
@@ -107,7 +107,7 @@ def said(sentence: str) -> str:
 
     `_()` is for literals alone: it takes what it is given for safe markup and a format string.
     """
-    return catalogue(_current.get()).gettext(sentence) if sentence else ""
+    return translate(_current.get(), sentence)
 
 
 def day(value: Instant | date, zone_name: str = "UTC", form: str = "full") -> str:

@@ -5,7 +5,7 @@ import re
 import pytest
 from babel import Locale
 
-from gateway.web.i18n import LOCALES, REGIONS, SOURCE, catalogue, formats
+from gateway.web.i18n import LOCALES, REGIONS, SOURCE, catalogue, formats, translate
 from tests.catalogue import Message, messages, read
 
 TRANSLATED = [locale for locale in LOCALES if locale != SOURCE]
@@ -88,3 +88,39 @@ def test_every_region_has_dates() -> None:
     assert REGIONS.keys() == LOCALES.keys()
     for locale, regions in REGIONS.items():
         assert [Locale.parse(f"{locale}_{one}").territory for one in regions] == list(regions)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "The certificate of mail.corp.example has expired.",
+            "Het certificaat van mail.corp.example is verlopen.",
+        ),
+        ("mail.corp does not speak HTTP.", "mail.corp spreekt geen HTTP."),
+        (
+            "mail.corp refuses connections on port 443.",
+            "mail.corp weigert verbindingen op poort 443.",
+        ),
+        ("Google answered with status 418.", "Google antwoordde met status 418."),
+        ("There is no server called {title}.", "Er is geen server met de naam {title}."),
+        ("There is no server called %(x)s\\1.", "Er is geen server met de naam %(x)s\\1."),
+        ("Something that nobody wrote.", "Something that nobody wrote."),
+        ("", ""),
+    ],
+)
+def test_a_sentence_with_facts_is_translated(text: str, told: str) -> None:
+    """What a source said is found by its form, and its facts stay as they are."""
+    assert translate("nl", text) == told
+    assert translate("en", text) == text
+
+
+def test_the_fuller_form_comes_first() -> None:
+    """A sentence that fits two forms is the one that says more of it."""
+    text = (
+        "The server does not accept this user name and password (it offers NTLM, Basic)."
+        " With two-factor authentication it wants an app password."
+    )
+
+    assert "(hij biedt NTLM, Basic)" in translate("nl", text)
+    assert "app-wachtwoord" in translate("nl", text)

@@ -160,7 +160,9 @@ class Account:
         elif "Basic" in self.offered:
             auth = BASIC
         else:
-            raise SignInNeeded(f"The server takes no user name and password ({self._offer()}).")
+            raise SignInNeeded(
+                f"The server takes no user name and password (it offers {self._offer()})."
+            )
         self.options = msgspec.structs.replace(self.options, auth=auth)
 
     def begin(self) -> None:
@@ -190,7 +192,7 @@ class Account:
         """Remember a refusal by autodiscover; return what to say of it."""
         self.offered = offers(told)
         self._count(for_good=False)
-        return SignInNeeded(f"{REFUSED} ({self._offer()}). {APP_PASSWORD}", HOUR)
+        return SignInNeeded(f"{REFUSED} (it offers {self._offer()}). {APP_PASSWORD}", HOUR)
 
     def _opened(self) -> GuardedProtocol:
         if self._protocol is None:
@@ -218,11 +220,11 @@ class Account:
             return SignInNeeded("The account is locked at the server.", HOUR)
         if count == 1 and not self.entered:
             return Unavailable(TRIED_ONCE, AGAIN_AFTER)
-        return SignInNeeded(f"{REFUSED} ({self._offer()}). {APP_PASSWORD}", HOUR)
+        return SignInNeeded(f"{REFUSED} (it offers {self._offer()}). {APP_PASSWORD}", HOUR)
 
     def _offer(self) -> str:
         names: Sequence[str] = self.offered or (self.options.auth,)
-        return f"it offers {', '.join(names) or 'nothing that we know'}"
+        return ", ".join(names) or "nothing that we know"
 
     def _explained(self, error: Exception) -> UpstreamError:
         last = self.transport.last
