@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
+from functools import lru_cache
 from typing import Any
 
 from gateway import ports
@@ -138,6 +139,14 @@ class ScriptedSources:
         """Nothing to close."""
 
 
+@lru_cache(maxsize=1000)
+def parsed(raw: bytes) -> EmailMessage:
+    """Return a mail as a client reads it, which takes longer than many a test of it."""
+    message = email.message_from_bytes(raw, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
 @dataclass
 class Desk:
     """Everything a test of bookings touches."""
@@ -194,9 +203,7 @@ class Desk:
 
     def read(self, mail: ports.StoredMail) -> EmailMessage:
         """Return a kept mail as a message."""
-        message = email.message_from_bytes(self.postbox.read(mail), policy=email.policy.default)
-        assert isinstance(message, EmailMessage)
-        return message
+        return parsed(self.postbox.read(mail))
 
     async def set_health(self, calendar: str, health: Health) -> None:
         """Say what the last sync found."""

@@ -1,10 +1,9 @@
 """kill -9 at every step of a booking and of a cancellation: one live event in the end, or none."""
 
 import asyncio
-import email
-import email.policy
 import gc
 from collections.abc import AsyncIterator
+from email.message import EmailMessage
 
 import pytest
 
@@ -14,7 +13,7 @@ from gateway.model.event_time import event_time
 from gateway.model.timerange import DAY, MINUTE
 from gateway.model.zones import UTC_ZONE
 from gateway.services.outbox import LEASE_SECONDS
-from tests.booking_desk import TEN, Desk, a_desk, overlaps
+from tests.booking_desk import TEN, Desk, a_desk, overlaps, parsed
 from tests.fuse import Fuse, FusedMailer, FusedSources, FusedStore, Killed
 
 pytestmark = pytest.mark.parametrize(
@@ -76,13 +75,9 @@ class Crashes:
                 found += [record.data] if record is not None else []
         return [span.start for one in found if (span := event_time(one, UTC_ZONE)) is not None]
 
-    def mails(self, word: str, recipient: str) -> list[email.message.EmailMessage]:
+    def mails(self, word: str, recipient: str) -> list[EmailMessage]:
         """Return the mails taken in for a recipient whose subject begins with a word."""
-        found = [
-            email.message_from_bytes(raw, policy=email.policy.default)
-            for to, raw in self.taken
-            if to == recipient
-        ]
+        found = [parsed(raw) for to, raw in self.taken if to == recipient]
         return [mail for mail in found if str(mail["Subject"]).startswith(word)]
 
 
@@ -197,7 +192,7 @@ def copies_of(taken: list[tuple[str, bytes]]) -> set[int]:
     """
     by_name: dict[str, list[bytes]] = {}
     for _, raw in taken:
-        name = str(email.message_from_bytes(raw, policy=email.policy.default)["Message-ID"])
+        name = str(parsed(raw)["Message-ID"])
         by_name.setdefault(name, []).append(raw)
     assert all(len(set(copies)) == 1 for copies in by_name.values())
     return {len(copies) for copies in by_name.values()}
