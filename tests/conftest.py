@@ -4,11 +4,11 @@ import asyncio
 import gc
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import asyncpg
 import pytest
 import structlog
 from aiohttp import web_app
@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, settings
 from gateway import ports
 from gateway.model.principal import Owner
 from gateway.model.timerange import Instant
-from gateway.storage import schema
 from gateway.storage.engine import SqlStore, open_store
 from tests import dialects, postgresql
 from tests.builders import an_owner
+from tests.emptying import Emptier
 
 if TYPE_CHECKING:
     from tests.upstreams import Peers
@@ -48,6 +48,8 @@ dialects.install()
 START: Instant = 1795521600
 """2026-11-24T12:00:00Z, a Tuesday."""
 SQLITE_URL = "sqlite:///calgate.db"
+MEMORY = Path("/dev/shm")
+FOLDER = pytest.StashKey[str]()
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +76,25 @@ class FakeClock:
     def advance(self, seconds: int) -> None:
         """Move it on."""
         self._now += seconds
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep what tests write in memory, where there is room and nothing else is said."""
+    # Thousands of databases would wait for a disk at every commit; no test can pull its plug.
+    if config.option.basetemp is None and is_roomy(MEMORY):
+        config.option.basetemp = config.stash[FOLDER] = tempfile.mkdtemp("", "calgate-", MEMORY)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Give the memory back."""
+    if FOLDER in config.stash:
+        shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
+
+
+def is_roomy(folder: Path) -> bool:
+    """Tell whether everything that the tests write fits into a folder."""
+    return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > 4 * 1024**3
 
 
 def pytest_collection_finish() -> None:
@@ -131,6 +152,7 @@ def postgresql_server() -> Iterator[str]:
 
         asyncio.run(make())
         yield url
+        Emptier.of(url).close()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
@@ -139,7 +161,7 @@ def store_url(request: pytest.FixtureRequest) -> str:
     if request.param == "sqlite":
         return SQLITE_URL
     url: str = request.getfixturevalue("postgresql_server")
-    asyncio.run(empty(url))
+    Emptier.of(url).empty()
     return url
 
 
@@ -149,24 +171,6 @@ async def store(store_url: str, data_dir: Path) -> AsyncIterator[SqlStore]:
     opened = await open_store(store_url, data_dir)
     yield opened
     await opened.close()
-
-
-# Truncating makes every table's files anew; most tests fill few tables with few rows.
-EMPTIED = "".join(f'DELETE FROM "{table.name}";' for table in schema.metadata.sorted_tables)
-RESTARTED = """
-SELECT setval(format('%I.%I', schemaname, sequencename), start_value, false)
-FROM pg_sequences WHERE last_value IS NOT NULL
-"""
-
-
-async def empty(url: str) -> None:
-    """Remove every row of a PostgreSQL database; ids begin at 1 again."""
-    connection = await asyncpg.connect(url)
-    try:
-        # Without the triggers that follow references: all of it goes.
-        await connection.execute(f"SET session_replication_role = replica; {EMPTIED} {RESTARTED}")
-    finally:
-        await connection.close()
 
 
 @pytest.fixture

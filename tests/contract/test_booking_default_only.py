@@ -19,7 +19,8 @@ from gateway.model.timerange import DAY, HOUR
 from gateway.storage.engine import SqlStore, open_store
 from tests.booking_desk import TEN, Desk, a_desk, closing
 from tests.builders import an_owner
-from tests.conftest import FakeClock, empty
+from tests.conftest import FakeClock
+from tests.emptying import empty
 
 LOCAL = ("home", "club")
 CONNECTED = ("work", "school", "team")

@@ -19,7 +19,8 @@ from gateway.model.timerange import HOUR
 from gateway.storage.engine import open_store
 from tests.booking_desk import TEN, Desk, a_desk, closing
 from tests.builders import a_booking, an_owner
-from tests.conftest import FakeClock, empty
+from tests.conftest import FakeClock
+from tests.emptying import empty
 
 pytestmark = pytest.mark.postgresql
 
