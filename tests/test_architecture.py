@@ -3,8 +3,11 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -20,6 +23,28 @@ def test_import_contracts_hold() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+
+
+def test_every_module_can_be_imported_first() -> None:
+    """No module needs, by whatever way, that another one has been imported before it.
+
+    Importing `a.b` runs the package `a` as well, which no import contract looks at.
+    """
+    graph = grimp.build_graph("gateway", exclude_type_checking_imports=True, cache_dir=None)
+    needs = {}
+    for module in graph.modules:
+        found = graph.find_modules_directly_imported_by(module)
+        packages = {package for one in found for package in packages_of(one)}
+        needs[module] = (found | packages) - {module, *packages_of(module)}
+
+    TopologicalSorter(needs).prepare()  # a CycleError names the modules
+
+
+def packages_of(module: str) -> Iterator[str]:
+    """Yield the packages around a module."""
+    while "." in module:
+        module = module.rpartition(".")[0]
+        yield module
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -22,16 +22,16 @@ from gateway.model.timerange import Instant
 from gateway.services.booking_views import LIVE, BookingView
 from gateway.services.letters import answers
 from gateway.services.registry import Services
-from gateway.web.booking.shown import PERSONAL, personal_page
-from gateway.web.forms import read_form
-from gateway.web.keys import REMOTE
-from gateway.web.move_times import (
+from gateway.web.booking.move_times import (
     UNCHOSEN,
     can_move,
     read_wanted,
     said_of,
     times_to_move_to,
 )
+from gateway.web.booking.shown import PERSONAL, personal_page
+from gateway.web.forms import read_form
+from gateway.web.keys import REMOTE
 
 TOKEN = "/meetings/b/{token:[A-Za-z0-9_-]{20,128}}"  # noqa: S105 - a route, not a secret
 NOT_MOVED = (SlotTaken, CalendarUnavailable, Conflict, Invalid, IdempotencyMismatch)

@@ -18,7 +18,7 @@ from gateway.model.timerange import DAY, TimeRange
 from gateway.ports import StoredMail
 from gateway.services.registry import Services
 from gateway.web.auth import HOME, Visit, acts, reads, see
-from gateway.web.move_times import UNCHOSEN, read_wanted, said_of, times_to_move_to
+from gateway.web.booking.move_times import UNCHOSEN, read_wanted, said_of, times_to_move_to
 from gateway.web.settings.calendars_seen import calendars_seen
 from gateway.web.settings.mails import show_mail
 from gateway.web.settings.wording import BOOKING, CHANGED, _, note
