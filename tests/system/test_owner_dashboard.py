@@ -44,6 +44,19 @@ async def test_a_lost_calendar_is_named_with_its_cause(
     assert "The address gives no calendar any more (404)." in page.text
 
 
+async def test_calendars_of_one_name_are_told_apart(
+    desk: OwnerDesk, jane: Owner, browser: PlainBrowser
+) -> None:
+    """Every account has its "Calendar": where two are called alike, each says whose it is."""
+    await desk.lost_calendar(jane, "School")
+    alone = (await browser.open("/settings/calendar")).text
+    await desk.services.objects.create_collection(jane, name="own", display_name="School")
+    beside = (await browser.open("/settings/calendar")).text
+
+    assert "School (school.example.org)" not in alone
+    assert "Remove School (school.example.org)" in beside
+
+
 async def test_what_visitors_write_is_only_text(
     desk: OwnerDesk, jane: Owner, browser: PlainBrowser
 ) -> None:

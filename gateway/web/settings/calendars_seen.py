@@ -1,5 +1,6 @@
 """An owner's calendars as the owner's side shows them: what each is for, and how it fares."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from gateway.model.collection import Collection
@@ -13,13 +14,17 @@ from gateway.web.settings.wording import HEALTH, PROVIDER, Said
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarSeen:
-    """A calendar with its state; `since` and `cause` say more where it does not work."""
+    """A calendar with its state; `since` and `cause` say more where it does not work.
+
+    `account` is given where another of the owner's calendars has the same name.
+    """
 
     collection: Collection
     is_default: bool
     state: HealthState
     since: Instant | None
     cause: str
+    account: str = ""
 
     @property
     def id(self) -> str:
@@ -28,8 +33,9 @@ class CalendarSeen:
 
     @property
     def name(self) -> str:
-        """What the owner calls it."""
-        return self.collection.display_name or self.collection.name
+        """What the owner calls it, and where that is not enough, of which account it is."""
+        called = _called(self.collection)
+        return f"{called} ({self.account})" if self.account else called
 
     @property
     def health(self) -> Said:
@@ -56,7 +62,18 @@ class CalendarsSeen:
 async def calendars_seen(tx: Transaction, owner: Owner, now: Instant) -> CalendarsSeen:
     """Return the owner's calendars by the judgement that visitors' pages use."""
     judged = await calendars_of(tx, owner, now)
-    every = tuple(_seen(one, owner, now) for one in await tx.collections.of_owner(owner.id))
+    collections = await tx.collections.of_owner(owner.id)
+    accounts = {one.id: one.account for one in await tx.connections.of_owner(owner.id)}
+    names = Counter(_called(one) for one in collections)
+    every = tuple(
+        _seen(
+            one,
+            owner,
+            now,
+            account=accounts.get(one.connection_id or "", "") if names[_called(one)] > 1 else "",
+        )
+        for one in collections
+    )
     lost, stale = {one.id for one in judged.lost}, {one.id for one in judged.stale}
     return CalendarsSeen(
         every=every,
@@ -67,7 +84,11 @@ async def calendars_seen(tx: Transaction, owner: Owner, now: Instant) -> Calenda
     )
 
 
-def _seen(one: Collection, owner: Owner, now: Instant) -> CalendarSeen:
+def _called(one: Collection) -> str:
+    return one.display_name or one.name
+
+
+def _seen(one: Collection, owner: Owner, now: Instant, *, account: str) -> CalendarSeen:
     state = one.state(now)
     works = state is HealthState.WORKING
     return CalendarSeen(
@@ -76,4 +97,5 @@ def _seen(one: Collection, owner: Owner, now: Instant) -> CalendarSeen:
         state=state,
         since=None if works else one.health.failing_since or one.health.last_success_at,
         cause="" if works else cause_of(one),
+        account=account,
     )
