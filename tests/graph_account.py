@@ -20,6 +20,7 @@ from gateway.sandbox.microsoft import Fault, MicrosoftServer
 from gateway.sandbox.microsoft.world import Grant
 from tests.builders import a_connection
 from tests.conftest import FakeClock
+from tests.graph_rules import Witness
 
 LEA = "lea@contoso.example"
 ROUTES = ("events.*", "calendars", "settings", "schedule")
@@ -58,6 +59,7 @@ class GraphSource:
         default_factory=lambda: a_connection(1, provider="microsoft", account=LEA)
     )
     opened: list[GraphAdapter] = field(default_factory=list)
+    witness: Witness = field(default_factory=Witness)
 
     @property
     def calendar_id(self) -> str:
@@ -116,8 +118,10 @@ async def graph_source(
         server.world.default_calendar(LEA).name = "Work"
         grant = server.world.grant(LEA)
         made = GraphSource(server, client, GrantTokens(server, grant), clock or FakeClock())
+        made.witness.watch(server)
         try:
             yield made
+            made.witness.assert_clean()
         finally:
             for adapter in made.opened:
                 await adapter.close()

@@ -21,7 +21,11 @@ class GraphError(Exception):
             "error": {
                 "code": code,
                 "message": message or code,
-                "innerError": {"request-id": "0", "client-request-id": "0"},
+                "innerError": {
+                    "date": "2026-11-30T12:00:00",
+                    "request-id": "0",
+                    "client-request-id": "0",
+                },
             }
         }
 

@@ -24,7 +24,7 @@ _MARK = re.compile(
     re.IGNORECASE,
 )
 _EQUAL = re.compile(r"(iCalUId|transactionId|type) eq '((?:[^']|'')*)'", re.IGNORECASE)
-_ID_PREFIX = "AAMkADk0-"
+MUTABLE = "AAMkMUTABLE-"
 """What stands before an id that does not survive a move."""
 
 
@@ -84,8 +84,8 @@ def find(world: World, call: Call, *, writing: bool = False) -> tuple[GraphCalen
     """Return an event of any calendar of the account by the kind of id that was asked for."""
     wanted = call.path["eventId"]
     if not call.immutable:
-        wanted = wanted.removeprefix(_ID_PREFIX)
-    elif wanted.startswith(_ID_PREFIX):
+        wanted = wanted.removeprefix(MUTABLE)
+    elif wanted.startswith(MUTABLE):
         raise GraphError(400, "ErrorInvalidIdMalformed", "The id is malformed.")
     for calendar in world.seen_by(call.address):
         if wanted in calendar.events:
@@ -106,7 +106,7 @@ def show(item: Json, call: Call) -> Json:
         made["body"] = {"contentType": "text", "content": text}
     for name in ("id", "seriesMasterId"):
         if made.get(name) and not call.immutable:
-            made[name] = _ID_PREFIX + made[name]
+            made[name] = MUTABLE + made[name]
     return made
 
 
@@ -148,7 +148,7 @@ def paged(world: World, call: Call, path: str, rows: Sequence[Json]) -> Json:
     if after + size < len(rows):
         more = {name: value for name, value in call.query.items() if name != "$skip"}
         answer["@odata.nextLink"] = (
-            f"{call.root}/me/{path}?{urlencode(more | {'$skip': after + size})}"
+            f"{call.root}/me/{path}?{urlencode(more | {'$skip': after + size}, safe='$')}"
         )
     return answer
 

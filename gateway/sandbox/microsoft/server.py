@@ -10,7 +10,7 @@ import inspect
 import json
 import ssl
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,19 @@ class Route:
     status: int = 200
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """An answer as it was meant, before a fault spoils it, with what it answers."""
+
+    route: str
+    url: str
+    query: Mapping[str, str]
+    prefer: Mapping[str, str]
+    status: int
+    headers: Mapping[str, str]
+    answer: Json
+
+
 @dataclass
 class MicrosoftServer(Served):
     """A simulated Microsoft on loopback; `world` is what it knows and what happened."""
@@ -58,6 +71,8 @@ class MicrosoftServer(Served):
     faults: Faults = field(default_factory=Faults)
     listeners: list[Callable[[str, str], None]] = field(default_factory=list)
     """Told of each call, "before" and "after" its effect, with its route."""
+    witnesses: list[Callable[[Answered], None]] = field(default_factory=list)
+    """Told of each answer that the server itself gives, planned errors aside."""
 
     def __post_init__(self) -> None:
         self.login = Login(self.world)
@@ -83,7 +98,7 @@ class MicrosoftServer(Served):
     def application(self) -> web.Application:
         """Return Graph, the sign-in and the control endpoint."""
         app = web.Application(client_max_size=4 * 1024 * 1024)
-        for route in self._routes():
+        for route in self.routes:
             app.router.add_route(route.method, f"/v1.0{route.path}", self._serve(route))
         app.router.add_routes(self.login.routes())
         app.router.add_post("/{tenant}/oauth2/v2.0/token", self._token)
@@ -117,7 +132,9 @@ class MicrosoftServer(Served):
 
     # --- the API ---------------------------------------------------------------------------------
 
-    def _routes(self) -> list[Route]:
+    @property
+    def routes(self) -> list[Route]:
+        """The methods of Graph that there are."""
         return [
             Route("me", "GET", "/me", ("User.Read",), calendars.me),
             Route(
@@ -172,7 +189,9 @@ class MicrosoftServer(Served):
             try:
                 if who and most > AT_ONCE:
                     self._write_down(request, route, 429, effect=False)
-                    return told(GraphError(429, "MailboxConcurrency"), "1")
+                    error, wait = GraphError(429, "MailboxConcurrency"), "1"
+                    self._witness(request, route, 429, error.body, {"Retry-After": wait})
+                    return told(error, wait)
                 return await self._answer(request, route, raw)
             finally:
                 self._under_way[who] -= 1
@@ -197,6 +216,7 @@ class MicrosoftServer(Served):
         status, answer = await self._run(request, route, raw)
         self._write_down(request, route, status, effect=status < 300)  # noqa: PLR2004 - success
         self._tell("after", route)
+        self._witness(request, route, status, answer, applied(request))
         await asyncio.sleep(fault.delay_after)
         if fault.drop == "after":
             abort(request)
@@ -212,6 +232,26 @@ class MicrosoftServer(Served):
     def _tell(self, moment: str, route: Route) -> None:
         for listener in self.listeners:
             listener(moment, route.name)
+
+    def _witness(
+        self,
+        request: web.Request,
+        route: Route,
+        status: int,
+        answer: Json,
+        headers: Mapping[str, str],
+    ) -> None:
+        made = Answered(
+            route=route.name,
+            url=f"{self.url}{request.path}",
+            query=request.query,
+            prefer=preferences(", ".join(request.headers.getall("Prefer", []))),
+            status=status,
+            headers=headers,
+            answer=answer,
+        )
+        for witness in self.witnesses:
+            witness(made)
 
     async def _run(self, request: web.Request, route: Route, raw: bytes) -> tuple[int, Json]:
         try:
