@@ -236,7 +236,7 @@ class GuardedClient:
                     return await self._read(response, request.sieve)
                 location = response.headers.get("Location", "")
             following = _next_url(url, location)
-            signed_in = auth is not None or "Authorization" in headers
+            signed_in = auth is not None or any(k.lower() == "authorization" for k in headers)
             if signed_in and url.scheme == "https" and following.scheme != "https":
                 raise Blocked("The server sends us to an unprotected address.")
             if following.origin() != url.origin():

@@ -233,6 +233,29 @@ async def test_a_denial_is_no_access_at_once(world: World, status: int) -> None:
     assert await world.busy_days() == [1, 2, 3]
 
 
+class Once(dict[str, Fault]):
+    """Faults that break one answer each."""
+
+    def get(self, name: str, default: Fault) -> Fault:  # type: ignore[override]
+        """Return a fault for the last time."""
+        return self.pop(name, default)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_one_denial_is_not_believed(world: World, status: int) -> None:
+    """A denial that the second try of the same tick does not confirm is no loss."""
+    await world.connect()
+    world.server.faults = Once(work=Fault(status=status))
+    world.publish(1, 2)
+    asked = world.server.hits("work")
+    outcome = await world.tick()
+
+    assert outcome.error == ""
+    assert world.server.hits("work") == asked + 2
+    assert await world.state() is WORKING
+    assert await world.busy_days() == [1, 2]
+
+
 async def test_a_loss_is_not_undone_by_another_failure(world: World) -> None:
     """A 503 after a confirmed 404 does not make the calendar merely stale again."""
     await world.connect()

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from gateway.adapters._addresses import GuardOptions
-from gateway.adapters._http import Answer, GuardedClient, read_url
+from gateway.adapters._http import Answer, Blocked, GuardedClient, read_url
 from gateway.errors import Unavailable
 from tests.own_authority import certificate
 
@@ -25,13 +25,15 @@ class Secured:
     der: bytes
 
 
-async def serve(folder: Path, **values: object) -> AsyncIterator[Secured]:
-    """Run a server over TLS that refuses everybody in few words."""
+async def serve(folder: Path, *, location: str = "", **values: object) -> AsyncIterator[Secured]:
+    """Run a server over TLS that refuses everybody in few words, or sends them elsewhere."""
     file, der = certificate(folder, **values)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
 
     async def refuse(_request: web.Request) -> web.Response:
+        if location:
+            return web.Response(status=302, headers={"Location": location})
         return web.Response(status=401, text="no")
 
     app = web.Application()
@@ -78,6 +80,38 @@ async def test_a_wrong_name_or_an_old_certificate_is_refused(
     async for server in serve(tmp_path, **values):
         with pytest.raises(Unavailable, match="The certificate of"):
             await ask(server.url, str(server.file))
+
+
+@pytest.mark.parametrize("kept_in", ["the address", "a header", "nothing"])
+async def test_a_password_is_never_led_out_of_tls(tmp_path: Path, kept_in: str) -> None:
+    """Who signs in is not sent on from https to http; whoever does not may be (check 90)."""
+    plain: list[web.Request] = []
+
+    async def take(request: web.Request) -> web.Response:
+        plain.append(request)
+        return web.Response(text="plain")
+
+    app = web.Application()
+    app.router.add_get("/", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    there = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    async for server in serve(tmp_path, location=there):
+        url = server.url.replace("//", "//jane:secret@") if kept_in == "the address" else server.url
+        headers = {"authorization": "Basic amFuZTpzZWNyZXQ="} if kept_in == "a header" else {}
+        client = GuardedClient(OPEN).apart(ca_file=str(server.file))
+        asked = client.get(read_url(url, OPEN), headers=headers)
+        try:
+            if kept_in == "nothing":
+                assert (await asked).body == b"plain"
+            else:
+                with pytest.raises(Blocked, match="unprotected"):
+                    await asked
+                assert plain == []
+        finally:
+            await client.close()
+    await runner.cleanup()
 
 
 async def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -139,6 +139,21 @@ async def test_too_large(dav: DavClient, work: str) -> None:
     assert [one.condition() for one in (told, untold)] == ["C:max-resource-size"] * 2
 
 
+async def test_the_limit_is_the_last_size_that_is_taken(dav: DavClient, work: str) -> None:
+    """A resource of exactly 1 MiB is stored, one octet more is refused and changes nothing."""
+    event = an_event(summary="x").replace(b"SUMMARY:x", b"SUMMARY:" + b"x" * 1024 * 1024)
+    excess = len(event) - 1024 * 1024
+    event = event.replace(b"x" * excess, b"", 1)
+    larger = event.replace(b"SUMMARY:", b"SUMMARY:y")
+    taken = await dav.put(f"{work}a.ics", event)
+    refused = await dav.put(f"{work}a.ics", larger)
+
+    assert (len(event), len(larger)) == (1024 * 1024, 1024 * 1024 + 1)
+    assert taken.status == 201
+    assert (refused.status, refused.condition()) == (403, "C:max-resource-size")
+    assert (await dav.request("GET", f"{work}a.ics")).data == event
+
+
 REFUSED = {
     "text": (b"not a calendar", "C:valid-calendar-data"),
     "empty": (b"", "C:valid-calendar-data"),
