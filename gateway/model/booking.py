@@ -54,7 +54,8 @@ TRANSITIONS: dict[BookingState, frozenset[BookingState]] = {
 class Move:
     """Another time that a booking keeps besides its own until it is sure which of them it has.
 
-    `by` is who asked for it, `written` says that the calendar may have it already.
+    `by` is who asked for it, `written` says that the calendar may have it already, or is to have it
+    without another look at whether the owner is free.
     """
 
     start: Instant

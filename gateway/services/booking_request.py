@@ -19,6 +19,27 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MoveRequest:
+    """Another time that somebody wants for a booking; `duration` is minutes.
+
+    `by` is `visitor` or `owner`, `address` the visitor's network address. `despite_busy` says that
+    the owner knows; it counts for a meeting on a record alone.
+    """
+
+    start: Instant
+    duration: int
+    by: str
+    address: str = ""
+    despite_busy: bool = False
+
+    def digest(self, booking_id: str) -> str:
+        """Return a digest of what is asked for, to tell whether a repeated key means the same."""
+        despite = " despite busy" if self.despite_busy else ""
+        facts = f"move {booking_id} {self.start} {self.duration}{despite}"
+        return sha256(facts.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BookingRequest:
     """A wish as it came in; `duration` is minutes, `address` the visitor's network address."""
 

@@ -6,7 +6,6 @@ transaction, so that what was shown, or looked at a moment before, decides nothi
 """
 
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,7 +34,7 @@ from gateway.model.timerange import (
     TimeRange,
 )
 from gateway.ports import Cipher, Job, StoredAnswer, Transaction
-from gateway.services.booking_request import BookingRequest
+from gateway.services.booking_request import BookingRequest, MoveRequest
 from gateway.services.circumstances import Calendars, calendars_of, cause_of, circumstances, names
 from gateway.services.freebusy import FreeBusyService
 from gateway.services.notices import Notices
@@ -51,6 +50,8 @@ DECIDED_BY_OWNER = frozenset({Rule.STATE, Rule.NOTICE, Rule.HORIZON, Rule.CLOSED
 """What an owner who accepts a request has decided by accepting it."""
 OWN_RULES = frozenset(Rule) - {Rule.BUSY, Rule.BOOKING, Rule.NOTICE, Rule.UNAVAILABLE}
 """What no page says about a meeting on a record, which its owner moves."""
+KNOWN_RULES = OWN_RULES | {Rule.BUSY, Rule.UNAVAILABLE}
+"""What counts no more once the owner says that it is known to be busy; a booking does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,23 +72,6 @@ class Claimed:
     booking: Booking
     job: Job | None = None
     again: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoveRequest:
-    """Another time that somebody wants for a booking; `duration` is minutes.
-
-    `by` is `visitor` or `owner`, `address` the visitor's network address.
-    """
-
-    start: Instant
-    duration: int
-    by: str
-    address: str = ""
-
-    def digest(self, booking_id: str) -> str:
-        """Return a digest of what is asked for, to tell whether a repeated key means the same."""
-        return sha256(f"move {booking_id} {self.start} {self.duration}".encode()).hexdigest()
 
 
 class Claim:
@@ -186,8 +170,10 @@ class Claim:
         if key is not None and await _is_answered(tx, booking, key, body):
             return Claimed(booking=booking, again=True)
         on_record = booking.is_on_record and wanted.by == "owner"
+        knowing = on_record and wanted.despite_busy
         page, owner = await (_stand_in_of if on_record else _page_of)(tx, booking)
-        move = _as_asked(page, wanted, now)
+        # Whoever knows that the time is busy has it looked at no more, as when making a meeting so.
+        move = replace(_as_asked(page, wanted, now), written=knowing)
         _assert_movable(booking, await tx.collections.get(booking.collection_id or 0), now)
         if (move.start, move.end) == (booking.start, booking.end):
             return Claimed(booking=booking)
@@ -195,12 +181,12 @@ class Claim:
             await self._count_address(tx, wanted.address, now)
             await self._count_mailboxes(tx, {booking.email, *booking.guests}, now)
         calendars = await calendars_of(tx, owner, now)
-        if calendars.lost and wanted.by == "visitor":
-            await self._notices.calendar_lost(tx, owner, page, calendars.lost, now)
-        if calendars.lost:
+        if calendars.lost and not knowing:
+            if wanted.by == "visitor":
+                await self._notices.calendar_lost(tx, owner, page, calendars.lost, now)
             return unavailable(calendars)
         there = replace(booking, start=move.start, end=move.end, updated_at=now)
-        forgiven = OWN_RULES if on_record else frozenset()
+        forgiven = (KNOWN_RULES if knowing else OWN_RULES) if on_record else frozenset()
         if await self._refused(tx, page, calendars, there, forgiven=forgiven, moving=booking):
             raise SlotTaken
         keeping = await tx.bookings.move(replace(booking, moving=move), booking.state, now)

@@ -44,7 +44,6 @@ from gateway.services.tokens import new_id
 
 MAX_TITLE, MAX_MINUTES = 200, 1440
 BUSY = "You are busy at that time. Say that it is meant so, or choose another."
-BUSY_THERE = "You are busy at that time. Choose another."
 INVITED = "The invitation is out, so only the time can be changed. Else cancel, and make another."
 BOOKED = "A booking is there at that time. Move or cancel it first."
 
@@ -121,6 +120,7 @@ class MeetingService:
     ) -> Engagement:
         """Change a meeting; of one that somebody was invited to only the time, and they are told.
 
+        `changes` are members of a MeetingWish, `despite_busy` for this once among them.
         Raises Conflict `invited`, `busy`, `slot_taken`, `over`, `not_confirmed` or `moving`, or
         CalendarUnavailable; then the meeting stands as it stood.
         """
@@ -145,14 +145,20 @@ class MeetingService:
     async def _move(self, owner: Owner, found: Engagement, wish: MeetingWish) -> None:
         """Move the booking behind a meeting; the claim and the last look decide."""
         try:
-            await self._moving.by_owner(owner.id, found.booking_id, wish.start, wish.duration)
+            await self._moving.by_owner(
+                owner.id,
+                found.booking_id,
+                wish.start,
+                wish.duration,
+                despite_busy=wish.despite_busy,
+            )
         except SlotTaken:
             others = TimeRange(wish.start, wish.end)
             async with self._store.read() as tx:
                 there = await tx.bookings.blocking(owner.id, others)
             if any(one.id != found.booking_id for one in there):
                 raise Conflict("slot_taken", BOOKED) from None
-            raise Conflict("busy", BUSY_THERE) from None
+            raise Conflict("busy", BUSY) from None
 
     async def cancel(self, owner: Owner, engagement_id: str) -> Engagement:
         """Cancel a meeting and keep it on the record; whoever was invited is told once."""
@@ -316,6 +322,11 @@ def can_be_cancelled(engagement: Engagement, now: Instant) -> bool:
         and engagement.state is not EngagementState.CANCELLED
         and engagement.end > now
     )
+
+
+def can_be_moved(engagement: Engagement, now: Instant) -> bool:
+    """Tell whether a meeting was made on the record and its time is for the owner to change."""
+    return can_be_cancelled(engagement, now) and engagement.state is not EngagementState.PENDING
 
 
 def _kept(engagement: Engagement, wish: MeetingWish) -> Engagement:

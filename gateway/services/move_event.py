@@ -130,8 +130,11 @@ class MoveEvent:
                 await self._stays(tx, current, GONE, now, tell=tell)
             elif here != TimeRange(current.start, current.end):
                 await follow_to(tx, self._notices, current, here, now)
-            elif await self._is_busy(tx, current, current.moving, now):
-                # The owner's own clients may have put something there since the claim.
+            elif not current.moving.written and await self._is_busy(
+                tx, current, current.moving, now
+            ):
+                # The owner's own clients may have put something there since the claim; whoever
+                # moves it knowing that they are busy has it as written from the start.
                 await self._stays(tx, current, TAKEN, now, tell=tell)
             else:
                 data = at_another_time(

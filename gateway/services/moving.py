@@ -11,9 +11,9 @@ from gateway.model.booking import Booking
 from gateway.model.timerange import Instant, TimeRange
 from gateway.ports import Clock, Store
 from gateway.services.booking import LOOKING_SECONDS, POLL, BookingService
-from gateway.services.booking_request import check_key
+from gateway.services.booking_request import MoveRequest, check_key
 from gateway.services.booking_views import Offer
-from gateway.services.claim import Claim, Claimed, MoveRequest, owned
+from gateway.services.claim import Claim, Claimed, owned
 from gateway.services.move_event import GONE, TAKEN, UNREADABLE, stay
 from gateway.services.outbox import OutboxService
 
@@ -74,14 +74,16 @@ class MovingService:
         duration: int | None = None,
         *,
         key: str | None = None,
+        despite_busy: bool = False,
     ) -> Booking:
         """Move as the owner, by default without changing its length; raises what `by_visitor` does.
 
-        Limits on who may book how often do not count the owner.
+        Limits on who may book how often do not count the owner. `despite_busy` moves a meeting on a
+        record although the owner is busy there, or a calendar cannot be read.
         """
         booking = await self._bookings.get(owner_id, booking_id)
         length = (booking.end - booking.start) // 60 if duration is None else duration
-        wanted = MoveRequest(start=start, duration=length, by=OWNER)
+        wanted = MoveRequest(start=start, duration=length, by=OWNER, despite_busy=despite_busy)
         return await self._move(booking, wanted, key)
 
     async def _move(self, booking: Booking, wanted: MoveRequest, key: str | None) -> Booking:

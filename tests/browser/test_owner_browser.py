@@ -40,6 +40,7 @@ PAGES = (
     "/contacts",
     "/contacts/{contact}",
     "/contacts/{contact}/meeting",
+    "/contacts/meetings/{meeting}/move",
 )
 
 
@@ -88,8 +89,9 @@ async def fill(desk: OwnerDesk, jane: Owner) -> dict[str, str]:
     # A calendar is lost, so its owner has to mean it.
     known = {"contact_id": contact.id, "start": first.start + 2 * HOUR, "duration": 30}
     wish = MeetingWish(**known, title="T" * 90, despite_busy=True)
-    await desk.services.meetings.make(jane, wish)
-    return {"calendar": calendar.public_id, "page": page.id, "contact": contact.id}
+    made = await desk.services.meetings.make(jane, wish)
+    ids = {"calendar": calendar.public_id, "page": page.id, "contact": contact.id}
+    return ids | {"meeting": made.id}
 
 
 async def jane_of(desk: OwnerDesk) -> Owner:

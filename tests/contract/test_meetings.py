@@ -321,3 +321,30 @@ async def test_a_move_takes_a_last_look(google):
 
     assert [one.start for one in await google.record()] == [TEN]
     assert await google.desk.mails() == []
+
+
+async def test_a_move_that_is_meant_goes_onto_busy_time(local):
+    """Who knows that they are busy moves it all the same; another booking is never moved onto."""
+    made = await local.make()
+    other = await local.desk.book(TEN + 2 * HOUR)
+    await local.desk.put("home", "dentist", "20261201T150000Z", "20261201T160000Z")
+    owner, change = local.desk.owner, local.desk.meetings.change
+    moved = await change(owner, made.id, {"start": TEN + 5 * HOUR, "despite_busy": True})
+    with pytest.raises(errors.Conflict) as refusal:
+        await change(owner, made.id, {"start": other.start, "despite_busy": True})
+
+    assert moved.start == TEN + 5 * HOUR
+    assert refusal.value.code == "slot_taken"
+    assert await local.subjects() == ["Invitation", "Moved"]
+
+
+async def test_a_move_that_is_meant_takes_no_last_look(google):
+    """What the provider calls busy does not keep it from moving there, once."""
+    made = await google.make()
+    google.desk.sources.answers["work"] = [busy(NIGHT)]
+    changes = {"start": NIGHT, "despite_busy": True}
+    moved = await google.desk.meetings.change(google.desk.owner, made.id, changes)
+
+    assert moved.start == NIGHT
+    ((_, data),) = google.desk.sources.events.items()
+    assert parse(data).inside("VEVENT")[0].value("DTSTART") == "20261202T030000Z"

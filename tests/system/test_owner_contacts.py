@@ -1,5 +1,7 @@
 """Contacts on the owner's side: the list, a record, a meeting, and whose they are."""
 
+import re
+
 import pytest
 
 from gateway.model.principal import Owner
@@ -70,6 +72,36 @@ async def test_the_owner_is_asked_when_busy(desk: OwnerDesk, jane: Owner) -> Non
         assert (asked.status, "despite_busy" in asked.text) == (409, True)
         made = await browser.send(asked.form(f"{path}/meeting"), despite_busy="on")
         assert made.url.path == path
+
+
+async def test_a_meeting_is_moved_on_the_record(desk: OwnerDesk, jane: Owner) -> None:
+    """The form knows the time that it has; a busy one is asked about once, then meant."""
+    calendar = await desk.calendar(jane)
+    async with desk.signed_in() as browser:
+        path = await _contact(browser)
+        made = await _meeting(browser, path)
+        (link,) = re.findall(r'href="(/contacts/meetings/[^"]+/move)"', made.text)
+        form = (await browser.open(link)).form(link)
+        fields = dict(form.fields)
+        assert (fields["time"], fields["duration"]) == ("10:00", "30")
+        wrong = await browser.send(form, date="soon", duration="x")
+        assert (wrong.status, "Give a number of minutes." in wrong.text) == (422, True)
+        day = fields["date"].replace("-", "")
+        data = an_event(start=f"{day}T190000Z", end=f"{day}T210000Z")
+        await desk.services.objects.put(jane, calendar, "away.ics", data)
+        asked = await browser.send(form, time="21:00", duration="45")
+        assert (asked.status, "despite_busy" in asked.text) == (409, True)
+        moved = await browser.send(asked.form(link), despite_busy="on")
+        assert (moved.url.path, "The meeting was moved." in moved.text) == (path, True)
+        assert re.search("21:00.21:45", moved.text)
+        async with desk.services.store.read() as tx:
+            mails = [one.subject for one in await tx.mails.of_owner(jane.id)]
+        assert [one.partition(":")[0] for one in mails] == ["Moved", "Invitation"]
+        (cancel,) = (one for one in moved.forms if one.action.endswith("/cancel"))
+        off = await browser.send(cancel)
+        assert link not in off.text
+        late = await browser.open(link)
+        assert (late.status, "cannot be moved here any more" in late.text) == (409, True)
 
 
 async def test_offline_nobody_is_invited(desk: OwnerDesk, jane: Owner) -> None:

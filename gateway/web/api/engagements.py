@@ -90,7 +90,10 @@ async def update_engagement(call: Call) -> shapes.Engagement:
     """Change a meeting that was made on a record; whoever was invited is told its new time."""
     body: shapes.EngagementFields = call.body
     given = {"title": body.title, "place": body.location, "duration": body.duration}
-    changes = {name: value for name, value in given.items() if value is not UNSET}
+    changes: dict[str, object] = {
+        name: value for name, value in given.items() if value is not UNSET
+    }
+    changes["despite_busy"] = body.despite_busy
     if body.start is not UNSET:
         changes["start"] = read_instant("start", str(body.start))
     return (await shown(call, [await call.services.meetings.change(call.me, call.id, changes)]))[0]

@@ -50,12 +50,16 @@ class Span(Shape, frozen=True):
 
 
 class EngagementFields(Shape, frozen=True):
-    """Members of a meeting on a record to be set; what is left out stays as it is."""
+    """Members of a meeting on a record to be set; what is left out stays as it is.
+
+    `despite_busy` moves it although the owner is busy then, or a calendar cannot be read.
+    """
 
     title: str | UnsetType = UNSET
     location: str | UnsetType = UNSET
     start: Time | UnsetType = UNSET
     duration: Minutes | UnsetType = UNSET
+    despite_busy: bool = False
 
 
 class NewEngagement(Shape, frozen=True):

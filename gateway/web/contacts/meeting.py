@@ -5,7 +5,7 @@ from aiohttp import web
 from gateway.errors import CalendarUnavailable, Conflict, Invalid
 from gateway.model.contact import Contact
 from gateway.model.engagement import EngagementState
-from gateway.model.timerange import DAY
+from gateway.model.timerange import DAY, Instant
 from gateway.services.circumstances import calendars_of
 from gateway.services.meetings import MeetingWish
 from gateway.services.registry import Services
@@ -74,11 +74,7 @@ async def cancel(visit: Visit) -> web.StreamResponse:
 
 
 def _wish(visit: Visit, contact: Contact) -> tuple[MeetingWish | None, dict[str, str]]:
-    form, place = visit.form, zone_or_utc(visit.owner.time_zone)
-    start, errors = chosen_time(place, form.text("date"), form.text("time"))
-    minutes = form.text("duration")
-    if not (minutes.isascii() and minutes.isdigit() and len(minutes) <= len("1440")):
-        errors["duration"] = _("Give a number of minutes.")
+    form, (start, minutes, errors) = visit.form, chosen_span(visit)
     if start is None or errors:
         return None, errors
     guests = form.text("guests").replace(",", " ").split()
@@ -87,13 +83,24 @@ def _wish(visit: Visit, contact: Contact) -> tuple[MeetingWish | None, dict[str,
             contact_id=contact.id,
             title=form.text("title"),
             start=start,
-            duration=int(minutes),
+            duration=minutes,
             place=form.text("location"),
             guests=tuple(guests),
             despite_busy="despite_busy" in form,
         ),
         {},
     )
+
+
+def chosen_span(visit: Visit) -> tuple[Instant | None, int, dict[str, str]]:
+    """Return the start and the minutes that a form asks for, or what is wrong with them."""
+    form, place = visit.form, zone_or_utc(visit.owner.time_zone)
+    start, errors = chosen_time(place, form.text("date"), form.text("time"))
+    minutes = form.text("duration")
+    if not (minutes.isascii() and minutes.isdigit() and len(minutes) <= len("1440")):
+        errors["duration"] = _("Give a number of minutes.")
+        return start, 0, errors
+    return start, int(minutes), errors
 
 
 async def _shown(

@@ -8,7 +8,7 @@ from aiohttp import web
 from gateway.errors import Conflict, Invalid
 from gateway.model.contact import Contact
 from gateway.model.engagement import Engagement, EngagementOrigin
-from gateway.services.meetings import can_be_cancelled
+from gateway.services.meetings import can_be_cancelled, can_be_moved
 from gateway.services.registry import Services
 from gateway.web.auth import Visit, acts, reads, see
 from gateway.web.forms import Form
@@ -114,9 +114,14 @@ async def _record(
             for one in await tx.collections.of_owner(visit.owner.id)
         }
 
-    def shown(meetings: list[Engagement]) -> list[tuple[Engagement, str, bool]]:
+    def shown(meetings: list[Engagement]) -> list[tuple[Engagement, str, bool, bool]]:
         return [
-            (one, calendars.get(one.collection_id or 0, ""), can_be_cancelled(one, now))
+            (
+                one,
+                calendars.get(one.collection_id or 0, ""),
+                can_be_moved(one, now),
+                can_be_cancelled(one, now),
+            )
             for one in meetings
         ]
 

@@ -76,6 +76,7 @@ NOTES = {
     "accepted": _("The request is accepted and booked."),
     "declined": _("The request is declined, and the visitor is told."),
     "moved": _("The meeting was moved."),
+    "moving": _("The meeting moves once your calendar answers."),
     "cancelled": _("The meeting is cancelled, and the visitor is told."),
     "contact-made": _("The contact was made. Meetings with it are being looked for."),
     "contact-removed": _("The contact was removed, with its record."),
