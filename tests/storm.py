@@ -23,6 +23,7 @@ from gateway.bootstrap import open_gateway
 from gateway.config import load
 from gateway.model.principal import CredentialKind
 from tests import postgresql
+from tests.forked import ForkedServed
 from tests.served import Served
 
 JANE = "jane@example.org"
@@ -110,7 +111,7 @@ def site(folder: Path, engine: str) -> Iterator[Site]:
 @contextmanager
 def _running(folder: Path, engine: str, extras: Sequence[str]) -> Iterator[Site]:
     nodes = [
-        Served(folder, extra=extra, node=f"node{number}").prepare()
+        ForkedServed(folder, extra=extra, node=f"node{number}").prepare()
         for number, extra in enumerate(extras)
     ]
     password, token = asyncio.run(_make_owner(nodes[0]))

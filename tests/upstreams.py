@@ -22,9 +22,9 @@ from tests.builders import a_connection
 from tests.conftest import FakeClock
 from tests.exchange_account import exchange_source
 from tests.faulty_proxy import FaultyProxy
+from tests.forked import ForkedServed
 from tests.google_account import google_source
 from tests.graph_account import graph_source
-from tests.served import Served
 
 KINDS = ("ics", "radicale", "xandikos", "google", "graph", "exchange", "calgate")
 SIMULATED = {"google": google_source, "graph": graph_source, "exchange": exchange_source}
@@ -106,7 +106,7 @@ class OwnGateway:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
-        self._served = Served(folder)
+        self._served = ForkedServed(folder)
         self.port = self._served.port
         self.password = ""
 

@@ -20,6 +20,7 @@ from gateway.model.principal import CredentialKind
 from gateway.services.registry import Services
 from tests.chain.dav import Program
 from tests.faulty_proxy import FaultyProxy
+from tests.forked import ForkedServed
 from tests.owner_desk import OwnerDesk, owner_desk
 from tests.served import Served
 
@@ -102,7 +103,8 @@ async def chain(folder: Path) -> AsyncIterator[Chain]:
     """Start two processes, put two calendars into the upper one, connect it to the lower one."""
     for name in ("upper", "lower"):
         (folder / name).mkdir()
-    upper, lower = Served(folder / "upper"), Served(folder / "lower", extra=LOWER)
+    upper = ForkedServed(folder / "upper")
+    lower = ForkedServed(folder / "lower", extra=LOWER)
     await asyncio.gather(*(asyncio.to_thread(one.prepare) for one in (upper, lower)))
     (password,) = await _behind(upper, ANN, CredentialKind.APP_PASSWORD)
     secrets = await _behind(lower, JANE, CredentialKind.APP_PASSWORD, CredentialKind.API_TOKEN)

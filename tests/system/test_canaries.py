@@ -32,6 +32,7 @@ from gateway.storage import schema
 from tests.booking_desk import a_request
 from tests.builders import a_collection, a_connection, an_event
 from tests.canaries import Canaries, Echo, MailHost, echoing, found_in, refusing_mail_host
+from tests.forked import ForkedServed
 from tests.plain_browser import PlainBrowser
 from tests.raw_http import request, talk
 from tests.served import Served
@@ -279,7 +280,7 @@ async def run(folder: Path) -> Told:
     told = Told(canaries=Canaries())
     async with echoing() as echo, refusing_mail_host() as mail:
         extra = configuration(echo, mail.port, told.canaries)
-        node = Served(folder, extra=extra, level="DEBUG").prepare()
+        node = ForkedServed(folder, extra=extra, level="DEBUG").prepare()
         async with open_gateway(load(node.config)) as gateway:
             await furnish(gateway, echo, told)
         await asyncio.to_thread(node.start)

@@ -9,6 +9,7 @@ import pytest
 from gateway.sandbox.exchange.soap import T
 from tests.booking_visitor import OPEN, Visitor
 from tests.exchange_account import ExchangeSource, exchange_source
+from tests.forked import ForkedServed
 from tests.served import Served
 
 
@@ -23,7 +24,7 @@ async def source() -> AsyncIterator[ExchangeSource]:
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
     """Prepare a gateway; what runs of it at the end is stopped."""
-    made = Served(tmp_path, extra=OPEN).prepare()
+    made = ForkedServed(tmp_path, extra=OPEN).prepare()
     yield made
     made.stop()
 
