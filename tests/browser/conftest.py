@@ -62,18 +62,27 @@ async def running() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-async def violations(page: Page, *, colours_only: bool = False) -> list[str]:
-    """Return what axe finds against WCAG 2.2 A and AA on a page.
+async def violations(page: Page, *, in_dark: bool = False) -> list[str]:
+    """Return what axe finds against WCAG 2.2 A and AA on a page; `in_dark` in its dark colours too.
 
-    `colours_only` is for a page that was judged by all rules in its other colours.
+    Both schemes see the same document, so the second is judged by the rules it can break.
     """
     # Run inside the tools' own world: the page's policy lets no foreign script in.
     script = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
     await page.evaluate(script)
-    wanted = {"type": "tag", "values": RULES}
-    if colours_only:
-        wanted = {"type": "rule", "values": COLOURS}
-    result = await page.evaluate("wanted => axe.run({runOnly: wanted})", wanted)
+    found = await judged(page, {"type": "tag", "values": RULES})
+    if in_dark:
+        # Without motion the colours change at once.
+        await page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+        assert await page.evaluate("() => matchMedia('(prefers-color-scheme: dark)').matches")
+        found += await judged(page, {"type": "rule", "values": COLOURS})
+        await page.emulate_media(color_scheme="light")
+    return found
+
+
+async def judged(page: Page, rules: dict[str, object]) -> list[str]:
+    """Return what axe, which the page has, finds by some rules."""
+    result = await page.evaluate("wanted => axe.run({runOnly: wanted})", rules)
     return [
         f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
         for one in result["violations"]
