@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from gateway.errors import Invalid, NotFound, TooManyRequests
 from gateway.model.address import addr_spec
 from gateway.model.principal import Credential, CredentialKind, Owner, Session
-from gateway.model.timerange import DAY, HOUR
+from gateway.model.timerange import DAY, HOUR, Instant
 from gateway.model.zones import iana_zone, zone
 from gateway.ports import Clock, Store
 from gateway.services.passwords import MAX_LENGTH, MIN_LENGTH, Passwords
@@ -84,14 +84,14 @@ class OwnerService:
         Failures are counted per network address and per account; at the limit TooManyRequests.
         """
         address = (addr_spec(email.strip()) or "").lower()
-        await self._assert_not_blocked(remote, address)
+        counted = await self._count_try(remote, address)
         async with self._store.read() as tx:
             owner = await tx.owners.by_email(address) if address else None
             stored = await tx.owners.password_hash(owner.id) if owner else None
         right = await self._passwords.verify(stored, password[: MAX_LENGTH + 1])
         if not right or owner is None or owner.disabled:
-            await self._count_failure(remote, address)
             return None
+        await self._uncount(counted)
         return await self._open_session(owner)
 
     async def _open_session(self, owner: Owner) -> SignedIn:
@@ -134,12 +134,12 @@ class OwnerService:
         """
         if not MIN_LENGTH <= len(new) <= MAX_LENGTH:
             raise Invalid({"new": f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters."})
-        await self._assert_not_blocked(remote, owner.email)
+        counted = await self._count_try(remote, owner.email)
         async with self._store.read() as tx:
             stored = await tx.owners.password_hash(owner.id)
         if not await self._passwords.verify(stored, old[: MAX_LENGTH + 1]):
-            await self._count_failure(remote, owner.email)
             raise Invalid({"old": "This is not your current password."})
+        await self._uncount(counted)
         hashed = await self._passwords.hash(new)
         async with self._store.write(owner_id=owner.id) as tx:
             await tx.owners.set_password_hash(owner.id, hashed)
@@ -175,14 +175,14 @@ class OwnerService:
         found = await self._by_secret(CredentialKind.APP_PASSWORD, password)
         if found is not None and found.email == email.strip().lower():
             return found
-        await self._count_failure(remote, "")
+        await self._count_failure(remote)
         return None
 
     async def authenticate_api_token(self, token: str, remote: str = "") -> Owner | None:
         """Return the owner this API token belongs to."""
         found = await self._by_secret(CredentialKind.API_TOKEN, token)
         if found is None:
-            await self._count_failure(remote, "")
+            await self._count_failure(remote)
         return found
 
     async def _by_secret(self, kind: CredentialKind, secret: str) -> Owner | None:
@@ -233,22 +233,27 @@ class OwnerService:
 
     # --- the limit -----------------------------------------------------------------------------
 
-    async def _assert_not_blocked(self, remote: str, account: str) -> None:
-        now = self._clock.now()
-        async with self._store.read() as tx:
-            for key, limit in self._keys(remote, account):
-                wait = await tx.counters.wait(key, now, window=HOUR, limit=limit)
+    async def _count_try(self, remote: str, account: str) -> list[tuple[str, Instant]]:
+        """Count a try before its password is looked at; return what a right one takes back.
+
+        Counted only afterwards, all of a thousand tries at one moment would be looked at.
+        """
+        now, keys = self._clock.now(), self._keys(remote, account)
+        async with self._store.write() as tx:
+            for key, limit in keys:
+                wait = await tx.counters.hit(key, now, window=HOUR, limit=limit)
                 if wait:
                     raise TooManyRequests("failed_logins", wait)
+        return [(key, now) for key, _ in keys]
 
-    async def _count_failure(self, remote: str, account: str) -> None:
-        """Count a failure; random secrets cannot be guessed, so only the wrong ones are slowed."""
-        now, longest = self._clock.now(), 0
+    async def _uncount(self, counted: Sequence[tuple[str, Instant]]) -> None:
         async with self._store.write() as tx:
-            for key, limit in self._keys(remote, account):
-                longest = max(longest, await tx.counters.hit(key, now, window=HOUR, limit=limit))
-        if longest:
-            raise TooManyRequests("failed_logins", longest)
+            for key, at in counted:
+                await tx.counters.take_back(key, at)
+
+    async def _count_failure(self, remote: str) -> None:
+        """Count a wrong secret; random ones cannot be guessed, so the right one never waits."""
+        await self._count_try(remote, "")
 
     def _keys(self, remote: str, account: str) -> list[tuple[str, int]]:
         # An account may fail from many addresses together a little more often than one address.

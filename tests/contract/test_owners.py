@@ -1,5 +1,6 @@
 """Owners on both engines: who signs in, what ends a session, how guessing is slowed."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -115,6 +116,53 @@ async def test_guessing_one_account_is_slowed_everywhere(owners: OwnerService, j
 
     with pytest.raises(TooManyRequests):
         await owners.sign_in(jane.email, PASSWORD, "203.0.113.1")
+
+
+class CountingPasswords(Passwords):
+    """Counts how many passwords are looked at."""
+
+    looked_at = 0
+
+    async def verify(self, stored: str | None, password: str) -> bool:
+        """Count and verify."""
+        self.looked_at += 1
+        return await super().verify(stored, password)
+
+
+async def test_guesses_at_one_moment_are_counted_too(
+    store: Store, clock: FakeClock, jane: Owner
+) -> None:
+    """Of many tries at once no more are looked at than one after the other."""
+    passwords = CountingPasswords(CHEAP)
+    owners = OwnerService(store, clock, passwords, failures_per_hour=LIMIT)
+    tries = [owners.sign_in(jane.email, f"guess {number}", HERE) for number in range(4 * LIMIT)]
+    answers = await asyncio.gather(*tries, return_exceptions=True)
+    passwords.close()
+
+    assert passwords.looked_at == answers.count(None) == LIMIT
+    assert sum(isinstance(one, TooManyRequests) for one in answers) == 3 * LIMIT
+
+
+async def test_who_signs_in_uses_nothing_up(owners: OwnerService, jane: Owner) -> None:
+    """A right password is no failure, however often."""
+    for _ in range(3 * LIMIT):
+        assert await owners.sign_in(jane.email, PASSWORD, HERE) is not None
+
+
+async def test_wrong_secrets_are_slowed_and_the_right_one_is_not(
+    owners: OwnerService, jane: Owner
+) -> None:
+    """After the limit a wrong app password or token is told to wait; the right one still works."""
+    kind = CredentialKind.APP_PASSWORD
+    _, secret = await owners.add_credential(jane.id, kind, "Phone")
+    for _ in range(LIMIT):
+        assert await owners.authenticate_app_password(jane.email, "guess", HERE) is None
+    with pytest.raises(TooManyRequests):
+        await owners.authenticate_app_password(jane.email, "guess", HERE)
+    with pytest.raises(TooManyRequests):
+        await owners.authenticate_api_token("guess", HERE)
+
+    assert await owners.authenticate_app_password(jane.email, secret, HERE) == jane
 
 
 async def test_waiting_opens_the_door_again(
