@@ -180,6 +180,10 @@ class Unavailable(UpstreamError):
     """
 
 
+class RefusedOnce(Unavailable):
+    """A sign-in that was refused once: perhaps by mistake, so it is tried again after a while."""
+
+
 class NotRegistered(Unavailable):
     """The provider refuses the gateway itself, not an account: whoever runs it must mend that."""
 
@@ -190,6 +194,10 @@ class SignInNeeded(UpstreamError):
 
 class AccessLost(UpstreamError):
     """The source says no for good: 403 permission, or the calendar is gone (404)."""
+
+
+class TooOld(AccessLost):
+    """The source is a server that is older than what is supported."""
 
 
 class SchemaTooNew(CalgateError):

@@ -8,7 +8,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from gateway.errors import AccessLost, CalgateError, NotRegistered, SignInNeeded, UpstreamError
+from gateway.errors import (
+    AccessLost,
+    CalgateError,
+    NotRegistered,
+    RefusedOnce,
+    SignInNeeded,
+    TooOld,
+    UpstreamError,
+)
 from gateway.model.collection import Collection, Provider, Role
 from gateway.model.connection import Connection, HealthState
 from gateway.model.timerange import DAY, HOUR, MINUTE, TimeRange
@@ -30,6 +38,9 @@ from gateway.services.last_look import open_secret
 
 CLOCK_MAY_DIFFER = 5 * MINUTE
 """Kerberos allows as much; tokens and cookies live longer."""
+
+TAKEN = frozenset({"Ntlm", "Negotiate", "Basic"})
+"""The ways to sign in to Exchange that take a user name and a password."""
 
 
 class Check(StrEnum):
@@ -164,9 +175,15 @@ class Doctor:
             remedy = "Compare client_id and client_secret with what the provider shows."
         except SignInNeeded as error:
             detail, remedy = error.detail, self._sign_in_again(patient.connection)
+        except TooOld as error:
+            detail, remedy = error.detail, "Have the server brought up to a later version."
         except AccessLost as error:
             detail = error.detail
             remedy = "Ask for access again, or remove the calendar in the settings."
+        except RefusedOnce as error:
+            again = self._sign_in_again(patient.connection)
+            detail = error.detail
+            remedy = f"{_later(error.retry_after)} If the password has changed: {again}"
         except UpstreamError as error:
             detail, remedy = error.detail, REMEDY.get(check, _later(error.retry_after))
             if check is Check.CONNECTION and "certificate" in detail:
@@ -220,6 +237,11 @@ class Doctor:
         offered = patient.greeting.methods if patient.greeting else ()
         if not offered:
             return "The server asks for none."
+        if patient.connection.provider == Provider.EXCHANGE and not TAKEN.intersection(offered):
+            raise _Bad(
+                f"The server offers {', '.join(offered)}; the gateway signs in by NTLM or Basic.",
+                "Ask whoever runs that server to allow NTLM or Basic for EWS.",
+            )
         return f"The server offers {', '.join(offered)}."
 
     async def _sign_in(self, patient: _Patient) -> str:

@@ -8,7 +8,7 @@ are in the store: a restart or another node changes nothing (docs/adr/0017).
 import asyncio
 from dataclasses import dataclass, field
 
-from gateway.errors import SignInNeeded, Unavailable
+from gateway.errors import RefusedOnce, SignInNeeded, Unavailable
 from gateway.model.timerange import DAY, HOUR, MINUTE, Instant
 from gateway.ports import Cipher, Clock, SignInTry, Store, Transaction
 
@@ -117,7 +117,7 @@ def _check(count: int, wait: int, *, entered: bool) -> None:
     if count >= MOST:
         raise SignInNeeded(TRIED_ENOUGH if entered else TRIED_TWICE, HOUR)
     if wait and not entered:
-        raise Unavailable(TRIED_ONCE, wait)
+        raise RefusedOnce(TRIED_ONCE, wait)
 
 
 async def _refusals(tx: Transaction, key: str, now: Instant, window: int) -> int:

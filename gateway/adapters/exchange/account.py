@@ -26,7 +26,7 @@ from gateway.adapters.exchange.wire import (
     GuardedProtocol,
     Operation,
 )
-from gateway.errors import AccessLost, SignInNeeded, Unavailable, UpstreamError
+from gateway.errors import AccessLost, RefusedOnce, SignInNeeded, TooOld, Unavailable, UpstreamError
 from gateway.model.timerange import HOUR, MINUTE
 from gateway.ports import Clock, SignIns, SignInTry
 
@@ -219,7 +219,7 @@ class Account:
         if for_good:
             return SignInNeeded("The account is locked at the server.", HOUR)
         if count == 1 and not self.entered:
-            return Unavailable(TRIED_ONCE, AGAIN_AFTER)
+            return RefusedOnce(TRIED_ONCE, AGAIN_AFTER)
         return SignInNeeded(f"{REFUSED} (it offers {self._offer()}). {APP_PASSWORD}", HOUR)
 
     def _offer(self) -> str:
@@ -250,7 +250,7 @@ def offers(told: str) -> tuple[str, ...]:
 def too_old(build: tuple[int, int]) -> AccessLost:
     """Return the refusal of a server that is older than what is supported (S13)."""
     name = NAMES.get(build, f"version {build[0]}.{build[1]}")
-    return AccessLost(f"The server is {name}; Exchange 2010 SP2 or later is needed.")
+    return TooOld(f"The server is {name}; Exchange 2010 SP2 or later is needed.")
 
 
 def completed(url: str) -> str:

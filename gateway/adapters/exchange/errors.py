@@ -78,6 +78,8 @@ def explained(error: Exception, last: Answer | None, wait: int | None) -> Upstre
     if isinstance(error, ews.ResponseMessageError):
         return Unavailable(f"The server could not do it: {type(error).__name__}.")
     if isinstance(error, EXPECTED):
+        if last is not None and last.status >= HTTPStatus.BAD_REQUEST:
+            return Unavailable(f"The server answered with status {last.status}.", wait)
         return Unavailable(NO_SENSE)
     raise error
 
