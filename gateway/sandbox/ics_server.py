@@ -67,7 +67,7 @@ class IcsServer(Served):
         fault = self.faults.get(name, Fault())
         self.waiting += 1
         try:
-            await asyncio.sleep(fault.delay)
+            await self._hold_back(name, fault)
         finally:
             self.waiting -= 1
         response = self._answer(request, name, fault)
@@ -76,6 +76,15 @@ class IcsServer(Served):
             body = self.calendars.get(name, EMPTY)
             return await spoiled(request, fault, body, "text/calendar; charset=utf-8")
         return response
+
+    async def _hold_back(self, name: str, fault: Fault) -> None:
+        """Wait as long as a fault says, or until it is mended."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + fault.delay
+        while (  # noqa: ASYNC110 - mending is no event but a change of `faults`
+            left := until - loop.time()
+        ) > 0 and self.faults.get(name, None) is fault:
+            await asyncio.sleep(min(left, 0.005))
 
     def _answer(self, request: web.Request, name: str, fault: Fault) -> web.Response:
         headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}

@@ -13,7 +13,6 @@ import structlog
 from gateway.errors import (
     AccessLost,
     CalgateError,
-    NotFound,
     SignInNeeded,
     Unavailable,
     UpstreamError,
@@ -153,19 +152,22 @@ class SyncService:
         asked = max((outcome.retry_after or 0 for outcome in outcomes), default=0)
         next_tick_at = now + max(self._poll_seconds, asked)
         async with self._store.write(owner_id=connection.owner_id) as tx:
-            if await tx.connections.release(run.lease, next_tick_at, not_before=now + asked):
+            if not await tx.connections.release(run.lease, next_tick_at, not_before=now + asked):
+                return
+            if run.standing:
+                current = await tx.collections.of_connection(connection.id)
+                health = {one.id: one.health for one in current}
                 for one in run.standing:
-                    await self._stood(tx, one)
+                    # What was judged meanwhile, such as the whole account's sign-in, is later.
+                    if health.get(one.collection.id) == one.collection.health:
+                        await self._stood(tx, one)
 
     async def _stood(self, tx: Transaction, one: Standing) -> None:
         """Store that a calendar was read; the contacts' loop sees what is due without a change."""
         calendar, step = one.collection, one.step
         if step.after != step.before:
             await tx.connections.set_cursor(calendar.id, step.after.encode())
-        try:
-            await tx.collections.set_health(calendar.id, calendar.health.succeeded(one.read_at))
-        except NotFound:
-            return  # removed meanwhile
+        await tx.collections.set_health(calendar.id, calendar.health.succeeded(one.read_at))
         await self._tell_back(tx, calendar)
 
     async def _read_all(

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from gateway.adapters._addresses import GuardOptions
 from gateway.adapters._http import GuardedClient
@@ -14,7 +16,7 @@ from gateway.adapters.registry import Registry
 from gateway.errors import Conflict, Invalid, NotFound
 from gateway.freebusy.busytime import BusyPeriod
 from gateway.model.collection import Collection
-from gateway.model.connection import HealthState
+from gateway.model.connection import Failure, HealthState
 from gateway.model.principal import Owner
 from gateway.model.timerange import DAY, HOUR, MINUTE, TimeRange
 from gateway.sandbox.ics_server import Fault, IcsServer
@@ -28,6 +30,7 @@ from gateway.services.side_by_side import AT_ONCE
 from gateway.services.sync import SyncService
 from gateway.services.sync_outcome import Outcome
 from gateway.services.sync_plan import RECHECK_AFTER
+from gateway.storage import schema
 from gateway.storage.cipher import KeyRing, new_key
 from gateway.storage.engine import SqlStore
 from gateway.web.i18n import translate
@@ -49,7 +52,7 @@ class World:
     sync: SyncService
     connections: ConnectionService
     freebusy: FreeBusyService
-    patient: Callable[[float], SyncService]
+    patient: Callable[..., SyncService]
 
     def publish(self, *days: int, name: str = "work") -> None:
         """Publish a calendar with an hour at noon on each of these days from now."""
@@ -79,6 +82,32 @@ class World:
         outcomes: Sequence[Outcome] | None = await self.sync.tick(connection.id)
         assert outcomes is not None
         return outcomes[0]
+
+    @asynccontextmanager
+    async def held_back(
+        self, *, kept_up_every: float = 0.01
+    ) -> AsyncIterator[asyncio.Task[Sequence[Outcome] | None]]:
+        """Begin a tick whose answer is on its way until this is left."""
+        async with self.store.read() as tx:
+            (connection,) = await tx.connections.of_owner(self.owner.id)
+        self.fail(delay=60)
+        reader = self.patient(kept_up_every=kept_up_every)
+        reading = asyncio.create_task(reader.tick(connection.id))
+        async with asyncio.timeout(10):
+            while not self.server.waiting:
+                await asyncio.sleep(0.005)
+        yield reading
+        self.server.faults.clear()
+
+    async def leased_until(self, instant: int) -> None:
+        """Wait until the lease of a tick lasts so long."""
+        async with asyncio.timeout(10):
+            while True:
+                async with self.store.connect() as connection:
+                    found = await connection.execute(select(schema.connection.c.lease_until))
+                    if found.scalar_one() >= instant:
+                        return
+                await asyncio.sleep(0.005)
 
     async def calendar(self) -> Collection:
         """Return the connected calendar."""
@@ -122,12 +151,12 @@ async def world(sqlite_store: SqlStore, clock: FakeClock) -> AsyncIterator[World
                 sqlite_store, clock, sources, cipher, sync, grants=grants
             ),
             freebusy=FreeBusyService(sqlite_store, clock),
-            patient=lambda seconds: SyncService(
+            patient=lambda **options: SyncService(
                 sqlite_store,
                 clock,
                 Registry(Shared(client=waiting, clock=clock)),
                 cipher,
-                patience=seconds,
+                **options,
             ),
         )
         made.publish(1, 2, 3)
@@ -346,7 +375,7 @@ async def test_a_connection_comes_due_after_its_poll_time(world: World) -> None:
 
 async def test_a_hung_server_holds_up_no_other(world: World) -> None:
     """While as many calendars as are read at once wait for an answer, another one is read."""
-    sync = world.patient(0.01)
+    sync = world.patient(patience=0.01)
     async with IcsServer() as hung:
         for at in range(AT_ONCE):
             hung.calendars[f"slow{at}"] = world.server.calendars["work"]
@@ -405,17 +434,13 @@ async def test_a_long_tick_keeps_its_lease(world: World) -> None:
     """A tick that lasts longer than its lease is left alone by the other nodes, and applied."""
     state = await world.connect()
     world.publish(1, 2, 5)
-    world.fail(delay=0.3)
-    patient = SyncService(
-        world.store, world.clock, world.sync._sources, world.sync._cipher, kept_up_every=0.01
-    )
-    reading = asyncio.create_task(patient.tick(state.connection.id))
-    await asyncio.sleep(0.1)
-    world.clock.advance(LEASE_SECONDS - 1)
-    await asyncio.sleep(0.1)
-    world.clock.advance(LEASE_SECONDS - 1)
+    async with world.held_back() as reading:
+        for _ in range(2):
+            world.clock.advance(LEASE_SECONDS - 1)
+            await world.leased_until(world.clock.now() + LEASE_SECONDS)
+        other = await world.sync.tick(state.connection.id)
 
-    assert await world.sync.tick(state.connection.id) is None
+    assert other is None
     outcomes = await reading
     assert outcomes is not None
     assert outcomes[0].changed == 1
@@ -501,17 +526,28 @@ async def test_a_tick_without_news_writes_twice(world: World, monkeypatch) -> No
 
 async def test_a_lost_lease_stores_nothing_of_a_quiet_tick(world: World) -> None:
     """A tick whose lease went to another node meanwhile does not say that it has read."""
-    await world.connect()
+    state = await world.connect()
     before = (await world.calendar()).health
-    world.server.faults["work"] = Fault(delay=0.3)
-    reading = asyncio.create_task(world.tick())
-    async with asyncio.timeout(10):
-        while not world.server.waiting:
-            await asyncio.sleep(0.005)
-    async with world.store.write() as tx:
-        (connection,) = await tx.connections.of_owner(world.owner.id)
-        later = world.clock.now() + LEASE_SECONDS + 1
-        assert await tx.connections.lease(connection.id, "another", later, LEASE_SECONDS)
+    async with world.held_back(kept_up_every=MINUTE) as reading:
+        world.clock.advance(LEASE_SECONDS + 1)
+        async with world.store.write() as tx:
+            now = world.clock.now()
+            assert await tx.connections.lease(state.connection.id, "another", now, LEASE_SECONDS)
     await reading
 
     assert (await world.calendar()).health == before
+
+
+async def test_a_quiet_tick_leaves_what_was_judged_meanwhile(world: World) -> None:
+    """A calendar whose account was refused while it was read is not working again by that read."""
+    await world.connect()
+    async with world.held_back() as reading:
+        calendar = await world.calendar()
+        refused = calendar.health.failed(
+            Failure.SIGN_IN_NEEDED, "Sign in again.", world.clock.now()
+        )
+        async with world.store.write(owner_id=world.owner.id) as tx:
+            await tx.collections.set_health(calendar.id, refused)
+    await reading
+
+    assert (await world.calendar()).health == refused
