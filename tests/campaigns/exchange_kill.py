@@ -12,6 +12,7 @@ import random
 import secrets
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import HTTPError
@@ -22,7 +23,8 @@ from tests.exchange_account import ExchangeSource, exchange_source
 from tests.served import Served
 
 HELD = 60.0
-STEP, WRITE_STEPS, END_STEPS = 0.05, 2400, 2400
+STEP, WRITE_STEPS, END_STEPS = 0.05, 2400, 6000
+LOG_TOLD = 4000
 MOST_REFUSALS = 20
 
 
@@ -57,7 +59,8 @@ async def play(folder: Path, plan: Plan) -> str | None:
                 return _nothing_written(source, answer)
             source.mend()
             await asyncio.to_thread(served.start)
-            return await _judged(source, visitor)
+            wrong = await _judged(source, visitor)
+            return f"{wrong}\n{served.log.read_text()[-LOG_TOLD:]}" if wrong else ""
         finally:
             served.stop()
 
@@ -105,13 +108,15 @@ def main() -> int:
     dice = random.Random(given.seed)
     wrong = refused = number = 0
     while number < given.rounds and refused <= MOST_REFUSALS:
-        plan = plan_of(dice)
+        plan, started = plan_of(dice), time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             found = asyncio.run(play(Path(folder), plan))
         if found is None:
             refused += 1
             continue
         number += 1
+        took = time.monotonic() - started
+        print(f"round {number}: {'wrong' if found else 'right'}, {took:.0f} s", flush=True)
         if found:
             wrong += 1
             print(f"round {number}, {plan}: {found}", flush=True)
