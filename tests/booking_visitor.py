@@ -5,6 +5,7 @@ import time
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from itertools import count
 from typing import Any
 from urllib.error import HTTPError
 
@@ -15,8 +16,8 @@ OPEN = "[security]\nallow_private_networks = true\n[sync]\npoll_seconds = 3600"
 HOURS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
 
 
-PATIENCE = 60
-"""Seconds for which a visitor asks again where nothing was booked, as on a slow machine."""
+TRIES = 8
+"""How often a visitor asks where nothing was booked, as on a slow machine; a day has ten tries."""
 
 
 class Visitor:
@@ -42,16 +43,17 @@ class Visitor:
         Before a booking is stored the calendar is looked at once more, for two seconds at most; a
         slow machine has no answer by then, and refuses with nothing written.
         """
-        deadline = time.monotonic() + PATIENCE
-        while True:
+        for attempt in count(1):
             try:
                 return self.book_once()
             except HTTPError as error:
                 unread = (
                     error.code == HTTPStatus.CONFLICT and b"calendar_unavailable" in error.read()
                 )
-                if not unread or time.monotonic() > deadline:
+                if not unread or attempt == TRIES:
                     raise
+                time.sleep(attempt / 2)
+        raise AssertionError("it returns or raises")
 
     def book_once(self) -> dict[str, Any]:
         """Book the first time that is offered in three days."""

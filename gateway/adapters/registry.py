@@ -1,10 +1,10 @@
 """The registry of sources: an adapter is one file and one line here."""
 
-import importlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.adapters import caldav, exchange, ics
+from gateway.adapters._loading import loaded
 from gateway.adapters._shared import Shared
 from gateway.adapters.google import adapter as google
 from gateway.adapters.graph import adapter as graph
@@ -34,8 +34,8 @@ REGISTRATIONS: tuple[Registration, ...] = (
 
 def load_libraries() -> None:
     """Load what the first connection would wait for: a second of work, for a thread."""
-    importlib.import_module("gateway.adapters.caldav.adapter")
-    importlib.import_module("gateway.adapters.exchange.adapter")
+    for source in (caldav, exchange):
+        loaded(source.MODULE)
 
 
 class Registry:

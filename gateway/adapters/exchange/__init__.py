@@ -3,10 +3,12 @@
 The library behind it takes a good part of a second to load: only who opens a connection pays.
 """
 
+from gateway.adapters._loading import loaded
 from gateway.adapters._shared import Shared
 from gateway.model.connection import Connection
 from gateway.ports import Adapter, AdapterSpec, Capability
 
+MODULE = "gateway.adapters.exchange.adapter"
 SPEC = AdapterSpec(
     provider="exchange",
     title="Exchange",
@@ -20,6 +22,5 @@ SPEC = AdapterSpec(
 
 def build(connection: Connection, secret: bytes, shared: Shared) -> Adapter:
     """Build an adapter from a connection's secret in JSON."""
-    from gateway.adapters.exchange import adapter  # noqa: PLC0415 - see above
-
-    return adapter.build(connection, secret, shared)
+    made: Adapter = loaded(MODULE).build(connection, secret, shared)
+    return made
