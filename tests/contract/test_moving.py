@@ -2,17 +2,20 @@
 
 import asyncio
 import random
+from dataclasses import replace
 
 import pytest
 
 from gateway import errors
 from gateway.model.booking import BLOCKING, BookingState
+from gateway.model.collection import Role
 from gateway.model.connection import Health
 from gateway.model.page import BookingLimits
 from gateway.model.timerange import HOUR, MINUTE
 from gateway.services.move_event import GONE
 from gateway.services.outbox import LEASE_SECONDS
 from tests.booking_desk import TEN, Desk, a_desk, busy, closing, overlaps
+from tests.builders import an_owner
 
 ROUNDS = 12
 """Rounds of a race in `make test`."""
@@ -93,6 +96,28 @@ async def test_what_cannot_be_moved_says_why(store, clock, owner):
         await desk.bookings.cancel_as_owner(owner.id, ended.id)
         with pytest.raises(errors.Conflict, match="confirmed"):
             await desk.moving.by_owner(owner.id, ended.id, TEN + 5 * HOUR)
+
+
+async def test_nothing_moves_in_a_calendar_that_is_gone(sqlite_store, clock):
+    """Where a booking's calendar was removed, or only lets us read, it keeps the time it has."""
+    async with sqlite_store.write() as tx:
+        owner = await tx.owners.add(an_owner(), "hash")
+    async with closing(await a_desk(sqlite_store, clock, owner, local=("home", "other"))) as desk:
+        booking = await desk.book()
+        home = desk.calendars["home"]
+        async with sqlite_store.write() as tx:
+            await tx.collections.update(replace(home, role=Role.READER))
+        with pytest.raises(errors.CalendarUnavailable, match="gone"):
+            await desk.moving.by_owner(owner.id, booking.id, TEN + HOUR)
+        async with sqlite_store.write() as tx:
+            await tx.owners.set_default(owner.id, desk.calendars["other"].id)
+            await tx.collections.update(replace(home, role=Role.OWNER))
+        await desk.objects.remove_collection(owner, home)
+        with pytest.raises(errors.CalendarUnavailable, match="gone"):
+            await desk.moving.by_owner(owner.id, booking.id, TEN + HOUR)
+        (stands,) = await desk.stored()
+
+        assert (stands.start, stands.moving) == (TEN, None)
 
 
 async def test_until_it_is_sure_both_times_are_kept(store, clock, owner):
