@@ -7,19 +7,18 @@ BYSETPOS picks from that set, so periods can be skipped without looking at them.
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 
 from gateway.errors import Condition, Refused
 from gateway.model.local_time import DayNumber, WallTime, date_of
 from gateway.model.rrule import Frequency, Rule
 from gateway.model.rrule_days import HORIZON_DAY, WEEK, DayMasks, bits, weekday_of
+from gateway.model.rrule_defaults import UNITS, of_days, with_defaults
 from gateway.model.timerange import DAY, HOUR, MINUTE
 
 STEP_LIMIT = 100_000
 """How many periods or instances one question may cost, here and everywhere above."""
 HORIZON: WallTime = HORIZON_DAY * DAY
-_UNITS = {Frequency.HOURLY: HOUR, Frequency.MINUTELY: MINUTE, Frequency.SECONDLY: 1}
 _YEARS_COUNTED = 8  # any eight years in a row hold a leap year, save around 1900 and 2100
 
 
@@ -53,12 +52,12 @@ class RuleTimes:
         until: WallTime | None = None,
     ) -> None:
         if all_day:
-            rule = _of_days(rule)
+            rule = of_days(rule)
         self.start = start
-        self.rule = rule = _with_defaults(rule, start)
+        self.rule = rule = with_defaults(rule, start)
         self._day = start // DAY
         self._masks = DayMasks(rule)
-        self._unit = _UNITS.get(rule.frequency, 0)
+        self._unit = UNITS.get(rule.frequency, 0)
         self._times = [start % DAY] if all_day else self._times_in_period()
         self._unit_mask = self._allowed_units() if self._unit else b""
         self.last = until
@@ -228,7 +227,18 @@ class RuleTimes:
     def _units(
         self, low: WallTime, high: WallTime, budget: Budget
     ) -> Iterator[tuple[Sequence[DayNumber], Sequence[int]]]:
-        """Yield hours, minutes or seconds: the next matching day by mask, then t ≡ DTSTART's."""
+        """Yield hours, minutes or seconds."""
+        unit, interval = self._unit, self.rule.interval
+        for day, first, hits in self._unit_days(low, high, budget):
+            at = hits.find(1)
+            while at >= 0:
+                yield (day,), self._in_unit((first + at * interval) * unit)
+                at = hits.find(1, at + 1)
+
+    def _unit_days(
+        self, low: WallTime, high: WallTime, budget: Budget
+    ) -> Iterator[tuple[DayNumber, int, bytes]]:
+        """Yield the next matching day by mask, its first unit of t ≡ DTSTART's, and which match."""
         unit, interval = self._unit, self.rule.interval
         per_day = DAY // unit
         anchor = self.start // unit
@@ -245,10 +255,7 @@ class RuleTimes:
                 continue
             first = period - day * per_day
             hits = self._unit_mask[first::interval]
-            at = hits.find(1)
-            while at >= 0:
-                yield (day,), self._in_unit((first + at * interval) * unit)
-                at = hits.find(1, at + 1)
+            yield day, first, hits
             period += len(hits) * interval
 
     def _in_unit(self, second: int) -> Sequence[int]:
@@ -364,6 +371,8 @@ class RuleTimes:
         total = 0
         budget = Budget(4 * STEP_LIMIT)
         low = max(first * DAY, self.start)
+        if self._unit:
+            return self._count_units(low, end * DAY - 1, limit, budget)
         for days, times in self._periods(low, end * DAY - 1, budget):
             if self.rule.by_set_pos:
                 total += self._size(days, times)
@@ -373,25 +382,12 @@ class RuleTimes:
                 break
         return total
 
-
-def _of_days(rule: Rule) -> Rule:
-    """Return a rule for a DTSTART that is a date: times of day are ignored (section 3.3.10)."""
-    rule = replace(rule, by_hour=(), by_minute=(), by_second=())
-    unit = _UNITS.get(rule.frequency)
-    if unit is None:
-        return rule
-    return replace(rule, frequency=Frequency.DAILY, interval=max(1, rule.interval * unit // DAY))
-
-
-def _with_defaults(rule: Rule, start: WallTime) -> Rule:
-    """Fill in from DTSTART what the rule does not say (section 3.3.10)."""
-    day = date_of(start // DAY)
-    month_day, weekday = (day.day,), ((0, day.weekday()),)
-    named = rule.by_year_day or rule.by_month_day or rule.by_day
-    if named or rule.frequency <= Frequency.DAILY:
-        return rule
-    if rule.frequency is Frequency.WEEKLY or rule.by_week_no:
-        return replace(rule, by_day=weekday)
-    if rule.frequency is Frequency.YEARLY and not rule.by_month:
-        return replace(rule, by_month=(day.month,), by_month_day=month_day)
-    return replace(rule, by_month_day=month_day)
+    def _count_units(self, low: WallTime, high: WallTime, limit: int, budget: Budget) -> int:
+        """Count by the day: every second of a year is as many steps as it has days."""
+        times, total = self._in_unit(0), 0
+        each = self._size((0,), times)
+        for _, _, hits in self._unit_days(low, high, budget):
+            total += hits.count(1) * each
+            if total > limit:
+                break
+        return total
