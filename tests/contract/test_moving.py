@@ -12,6 +12,7 @@ from gateway.model.collection import Role
 from gateway.model.connection import Health
 from gateway.model.page import BookingLimits
 from gateway.model.timerange import HOUR, MINUTE
+from gateway.services.booking import LINK_LIVES
 from gateway.services.move_event import GONE
 from gateway.services.outbox import LEASE_SECONDS
 from tests.booking_desk import TEN, Desk, a_desk, busy, closing, overlaps
@@ -118,6 +119,21 @@ async def test_nothing_moves_in_a_calendar_that_is_gone(sqlite_store, clock):
         (stands,) = await desk.stored()
 
         assert (stands.start, stands.moving) == (TEN, None)
+
+
+async def test_a_manage_link_ends_a_month_after_its_meeting(sqlite_store, clock):
+    """Thirty days after the end it opens nothing any more (check 139)."""
+    async with sqlite_store.write() as tx:
+        owner = await tx.owners.add(an_owner(), "hash")
+    async with closing(await a_desk(sqlite_store, clock, owner)) as desk:
+        booking = await desk.book()
+        clock.advance(booking.end + LINK_LIVES - clock.now())
+        last = await desk.bookings.by_token(token_of(desk, booking))
+        clock.advance(1)
+        with pytest.raises(errors.NotFound):
+            await desk.bookings.by_token(token_of(desk, booking))
+
+        assert last.booking.id == booking.id
 
 
 async def test_until_it_is_sure_both_times_are_kept(store, clock, owner):

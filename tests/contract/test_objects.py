@@ -13,7 +13,8 @@ from gateway.services.freebusy import FreeBusyService
 from gateway.services.index import IndexService
 from gateway.services.objects import ObjectService
 from gateway.services.prepared import etag_of
-from tests.builders import NOON, a_collection, an_event, an_object
+from gateway.services.transfer import TransferService
+from tests.builders import NOON, a_collection, an_event, an_object, an_owner
 
 FIRST = 1796115600
 """2026-12-01T09:00:00Z, where `an_event` starts."""
@@ -393,3 +394,37 @@ async def test_deselected_calendars_do_not_decide(objects, freebusy, owner, cale
 async def test_the_clock_stands_where_the_tests_say(clock):
     """The fake clock starts at the instant the builders use."""
     assert clock.now() == NOON
+
+
+async def test_anothers_calendar_is_nobodys_to_change(sqlite_store, clock):
+    """It is not made one's default, not edited and not removed, whoever hands it in (check 46)."""
+    objects = ObjectService(sqlite_store, clock)
+    async with sqlite_store.write() as tx:
+        jane = await tx.owners.add(an_owner(), "hash")
+        bob = await tx.owners.add(an_owner(email="bob@example.org"), "hash")
+    calendar = await objects.create_collection(jane, name="home")
+    for act in (
+        objects.set_default(bob, calendar),
+        objects.update_collection(bob, replace(calendar, display_name="Mine")),
+        objects.choose(bob, calendar, lambda before, _dead: (before, {}), default=True),
+        objects.remove_collection(bob, calendar),
+    ):
+        with pytest.raises(errors.NotFound):
+            await act
+    async with sqlite_store.read() as tx:
+        found, stored = await tx.owners.get(bob.id), await tx.collections.get(calendar.id)
+
+    assert found.default_collection_id is None
+    assert stored == calendar
+
+
+async def test_nothing_is_imported_into_a_providers_calendar(sqlite_store, clock):
+    """A copy of a source is the source's: the file is refused whole and nothing is stored."""
+    objects = ObjectService(sqlite_store, clock)
+    async with sqlite_store.write() as tx:
+        owner = await tx.owners.add(an_owner(), "hash")
+        copy = await tx.collections.add(a_collection(owner.id, provider=Provider.ICS))
+    with pytest.raises(errors.Forbidden, match="local calendars"):
+        await TransferService(sqlite_store, objects).import_file(owner, copy, an_event())
+
+    assert await objects.list(copy) == []
