@@ -10,7 +10,7 @@ from gateway.model.collection import Collection
 from gateway.model.principal import Owner
 from gateway.ports import Clock, Store
 from gateway.services import objects
-from gateway.services.noticing import take_along
+from gateway.services.noticing import notice_changes, take_along
 from gateway.services.objects import Tags
 from gateway.services.prepared import prepare_off_loop
 
@@ -68,4 +68,6 @@ async def relocate(
         await prepared.write(tx, current, name=to.name, now=now)
         if not keep and source.collection.id != current.id:
             await take_along(tx, source.collection, current, here, now)
+        # What was there before may have been a booking's event, at another time.
+        await notice_changes(tx, current, puts=[(here.uid, here.data)], removed=(), now=now)
     return there is None

@@ -13,6 +13,7 @@ from gateway.model.connection import Connection, Health
 from gateway.model.event_time import at_another_time
 from gateway.model.timerange import DAY, HOUR, MINUTE, TimeRange
 from gateway.services.follow_plan import CONFLICT, SETTLING
+from gateway.services.relocation import Place, relocate
 from gateway.services.sync import SyncService, secret_of
 from gateway.services.transfer import TransferService
 from tests.booking_desk import TEN, Desk, a_desk, closing
@@ -265,3 +266,26 @@ async def test_an_import_that_moves_a_local_event_is_followed(
 
         assert (moved.start, moved.reason) == (ONE.start, "moved_by_calendar")
         assert (ended.state, ended.reason) == (BookingState.CANCELLED, "calendar")
+
+
+@pytest.mark.parametrize("keep", [True, False], ids=["COPY", "MOVE"])
+async def test_a_copy_over_a_local_event_is_followed(
+    sqlite_store: Any, clock: Any, keep: bool
+) -> None:
+    """An event that takes a booked one's place at another time moves the booking."""
+    async with sqlite_store.write() as tx:
+        owner = await tx.owners.add(an_owner(), "hash")
+    async with closing(await a_desk(sqlite_store, clock, owner, local=("home", "other"))) as desk:
+        booking = await desk.book()
+        name = f"{booking.id}.ics"
+        home, other = (
+            Place(collection=desk.calendars[one], name=name) for one in ("home", "other")
+        )
+        record = await desk.objects.get(home.collection, name)
+        await desk.objects.put(owner, other.collection, name, at_another_time(record.data, ONE))
+        clock.advance(MINUTE)
+        await relocate(sqlite_store, clock, owner, other, home, keep=keep, overwrite=True)
+        await desk.outbox.settle()
+        (moved,) = await desk.stored()
+
+        assert (moved.start, moved.reason) == (ONE.start, "moved_by_calendar")
