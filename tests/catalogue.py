@@ -9,6 +9,7 @@ import importlib
 import io
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -52,9 +53,10 @@ SENTENCES = (
 Message = str | tuple[str, str]
 
 
-def messages() -> set[Message]:
+@cache
+def messages() -> frozenset[Message]:
     """Return every English text: plural ones as a pair."""
-    return {*_of_templates(), *_of_code(), *_of_errors()}
+    return frozenset([*_of_templates(), *_of_code(), *_of_errors()])
 
 
 def _of_templates() -> Iterator[Message]:
