@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from gateway.model.connection import FEED_STALE_LIMIT, STALE_LIMIT, Health, HealthState
 from gateway.model.timerange import Instant
@@ -121,6 +122,13 @@ class ObjectRecord:
     created_at: Instant
     modified_at: Instant
     size: int = 0
+
+
+class ObjectTag(NamedTuple):
+    """What tells whether an object has changed: its ETag, and whose it is by its UID."""
+
+    etag: str
+    uid: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

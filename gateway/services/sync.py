@@ -244,14 +244,14 @@ class SyncService:
         known = 0
         if not last.unchanged:
             async with self._store.read() as tx:
-                stored = await tx.objects.headers(collection.id)
+                stored = await tx.objects.tags(collection.id)
             known = len(stored)
-            made = plan(staging, {record.name: record.etag.strip('"') for record in stored})
+            made = plan(staging, {name: tag.etag.strip('"') for name, tag in stored.items()})
             async with self._store.write() as tx:
                 basis = await basis_of(tx, collection, self._clock.now())
             batch = await asyncio.to_thread(prepare_all, made, collection, basis, len(stored))
             staging.notes += batch.notes
-            uids = {record.name: record.uid for record in stored}
+            uids = {name: tag.uid for name, tag in stored.items()}
             made = replacing_twins(made, uids, batch.uids)
         step = Step(
             made=made,

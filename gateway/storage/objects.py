@@ -1,6 +1,6 @@
 """Calendar object resources, their revisions and what was removed (RFC 6578)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from gateway import errors
-from gateway.model.collection import ObjectChange, ObjectRecord
+from gateway.model.collection import ObjectChange, ObjectRecord, ObjectTag
 from gateway.model.timerange import Instant
 from gateway.storage import schema
 from gateway.storage.repository import Repository
@@ -33,6 +33,9 @@ HEADERS = [
 # What every request asks is made once: building a statement costs as much as running it.
 BY_NAME = select(*COLUMNS).where(
     TABLE.collection_id == bindparam("collection"), TABLE.name == bindparam("wanted")
+)
+TAGS = select(TABLE.name, TABLE.etag, TABLE.uid).where(
+    TABLE.collection_id == bindparam("collection")
 )
 BATCH = 500
 """Names asked for in one statement, far below what either engine takes."""
@@ -91,6 +94,10 @@ class Objects(Repository):
     async def headers(self, collection_id: int) -> Sequence[ObjectRecord]:
         statement = select(*HEADERS).where(TABLE.collection_id == collection_id).order_by(TABLE.id)
         return [record(row, b"") for row in await self._all(statement)]
+
+    async def tags(self, collection_id: int) -> Mapping[str, ObjectTag]:
+        rows = await self._all(TAGS, collection=collection_id)
+        return {name: ObjectTag(etag, uid) for name, etag, uid in map(tuple, rows)}
 
     async def put(self, record: ObjectRecord) -> ObjectRecord:
         # The revision first: it locks the collection, so what is read next stays true.

@@ -179,6 +179,18 @@ async def test_headers_leave_the_bytes_out(store, collection):
     assert (header.etag, header.data) == ('"event.ics"', b"")
 
 
+async def test_tags_tell_what_has_changed(store, collection):
+    """ETag and UID of each object by its name, and of no other calendar's."""
+    async with store.write() as transaction:
+        other = await transaction.collections.add(a_collection(collection.owner_id, name="other"))
+        for one in (an_object(collection.id, "a"), an_object(other.id, "b")):
+            await transaction.objects.put(one)
+        found = await transaction.objects.tags(collection.id)
+        kept = await transaction.objects.get(collection.id, "a")
+
+    assert found == {"a": (kept.etag, kept.uid)}
+
+
 async def test_many_names_are_found_whatever_their_number(store, collection):
     """A multiget of more names than one statement takes finds each once."""
     names = [f"{number}.ics" for number in range(3)]
