@@ -218,7 +218,7 @@ def main() -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="calgate-bench-")))
         servers = stack.enter_context(exchange(given.servers, given.each))
-        quiet = stack.enter_context(BookingGateway(folder / "quiet", today))
+        quiet = stack.enter_context(Beside(folder / "quiet", today, [], 0))
         beside = stack.enter_context(Beside(folder / "beside", today, servers, given.each))
         hang(servers)
         told = f"{given.servers * given.each} accounts at {given.servers} servers that hang"

@@ -114,6 +114,18 @@ async def test_shortcuts_that_lead_nowhere_cost_nothing(source: ExchangeSource) 
     assert list(calendars) == ["Work", "bob"]
 
 
+@pytest.mark.parametrize("operation", ["FindItem", "ResolveNames"])
+async def test_a_server_that_refuses_to_look_lists_ones_own(
+    source: ExchangeSource, operation: str
+) -> None:
+    """Where shortcuts cannot be read or followed, the mailbox's own calendars are there."""
+    bob(source, READER)
+    source.fail(only=operation, code="ErrorAccessDenied")
+    _, calendars = await kept(source)
+
+    assert list(calendars) == ["Work"]
+
+
 async def test_a_colleagues_calendar_is_read_and_written(source: ExchangeSource) -> None:
     """Where it may be written to, it is a calendar like one's own."""
     mailbox = bob(source, EVERYTHING)

@@ -28,7 +28,7 @@ def listed(account: Account, now: Instant) -> list[UpstreamCalendar]:
     if first is None:
         raise AccessLost("The server denies access to this calendar.")
     own = map(_calendar, _folders(answer))
-    shared = map(_of_colleague, colleagues(account, now))
+    shared = map(_of_colleague, _opened(account, now))
     found = {one.upstream_id: one for one in (*own, *shared) if one is not None}
     return [first, *(one for one in found.values() if one.upstream_id != first.upstream_id)]
 
@@ -55,6 +55,13 @@ def _calendar(folder: Any, *, is_primary: bool = False) -> UpstreamCalendar | No
         role=role.value,
         is_primary=is_primary,
     )
+
+
+def _opened(account: Account, now: Instant) -> Sequence[Colleague]:
+    try:
+        return [*colleagues(account, now)]
+    except AccessLost:
+        return ()  # a server that refuses the question still has the mailbox's own calendars
 
 
 def _of_colleague(one: Colleague) -> UpstreamCalendar | None:

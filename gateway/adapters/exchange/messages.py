@@ -82,15 +82,18 @@ def _equal(path: str, value: str) -> str:
     return f"<t:IsEqualTo>{path}{constant}</t:IsEqualTo>"
 
 
-def find_shortcut_folder() -> str:
+def find_shortcut_folder(address: str) -> str:
     """Return the content of FindFolder for the folder in which Outlook keeps its shortcuts.
 
     It has no distinguished id; its name is the same in every language (MS-OXOSFLD 2.2.3).
     """
     restriction = _equal('<t:FieldURI FieldURI="folder:DisplayName"/>', "Common Views")
     shape = "<m:FolderShape><t:BaseShape>IdOnly</t:BaseShape></m:FolderShape>"
-    parents = '<m:ParentFolderIds><t:DistinguishedFolderId Id="root"/></m:ParentFolderIds>'
-    return f"{shape}<m:Restriction>{restriction}</m:Restriction>{parents}"
+    root = distinguished("root", address)
+    return (
+        f"{shape}<m:Restriction>{restriction}</m:Restriction>"
+        f"<m:ParentFolderIds>{root}</m:ParentFolderIds>"
+    )
 
 
 def find_shortcuts(folder: str) -> str:

@@ -57,7 +57,7 @@ def colleagues(account: Account, now: Instant) -> Iterator[Colleague]:
         if address and address.lower() != own:
             found.setdefault(address.lower(), (address, shown))
     for address, shown in found.values():
-        (row,) = account.ask("GetFolder", messages.get_default(address))
+        row = _row(account, "GetFolder", messages.get_default(address))
         if not isinstance(row, Exception):
             folder = next(iter(row.find(f"{M}Folders")), None)
             if folder is not None:
@@ -78,13 +78,13 @@ def _shows_busy_time(account: Account, address: str, now: Instant) -> bool:
 
 def _names(account: Account) -> Iterator[str]:
     """Yield the names in the directory of those to whose calendars there are shortcuts."""
-    rows = account.ask("FindFolder", messages.find_shortcut_folder(), Traversal="Shallow")
-    root = None if isinstance(rows[0], Exception) else rows[0].find(f"{M}RootFolder")
+    wanted = messages.find_shortcut_folder(account.options.address)
+    row = _row(account, "FindFolder", wanted, Traversal="Shallow")
+    root = None if isinstance(row, Exception) else row.find(f"{M}RootFolder")
     for folder in children_of(root, "Folders"):
         identifier = folder.find(f"{T}FolderId").get("Id")
-        (row,) = account.ask(
-            "FindItem", messages.find_shortcuts(identifier), Traversal="Associated"
-        )
+        found = messages.find_shortcuts(identifier)
+        row = _row(account, "FindItem", found, Traversal="Associated")
         shortcuts = None if isinstance(row, Exception) else row.find(f"{M}RootFolder")
         for item in children_of(shortcuts, "Items"):
             for one in item.findall(f"{T}ExtendedProperty"):
@@ -103,8 +103,16 @@ def entry_name(value: str) -> str:
 
 
 def _resolved(account: Account, name: str) -> tuple[str, str]:
-    (row,) = account.ask("ResolveNames", messages.resolve(name), ReturnFullContactData="false")
+    row = _row(account, "ResolveNames", messages.resolve(name), ReturnFullContactData="false")
     if isinstance(row, Exception):
         return "", ""
     found = row.find(f"{M}ResolutionSet/{T}Resolution/{T}Mailbox")
     return text_of(found, "EmailAddress"), text_of(found, "Name")
+
+
+def _row(account: Account, operation: str, content: str, **attributes: str) -> Any:
+    """Return the one message of an answer, or the error in its place."""
+    rows = account.ask(operation, content, **attributes)
+    if len(rows) != 1:
+        raise Unavailable("The server's answer makes no sense.")
+    return rows[0]

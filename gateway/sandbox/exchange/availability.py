@@ -142,14 +142,14 @@ def _view(
 
 
 def _digits(busy: Sequence[Busy], window: tuple[datetime, datetime], step: timedelta) -> str:
-    digits = []
-    at = window[0]
-    while at < window[1]:
-        met = [
-            DIGITS.get(one.kind, NO_DATA) for one in busy if one.start < at + step and one.end > at
-        ]
-        digits.append(max(met, default="0"))
-        at += step
+    low, high = window
+    digits = ["0"] * -(-(high - low) // step)
+    for one in busy:
+        digit = DIGITS.get(one.kind, NO_DATA)
+        first = max(0, (one.start - low) // step)
+        last = min(len(digits), -(-(one.end - low) // step))
+        for place in range(first, last):
+            digits[place] = max(digits[place], digit)
     return "".join(digits)
 
 
