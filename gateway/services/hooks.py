@@ -46,33 +46,29 @@ class HookService:
 
     async def google(self, told: Notification) -> None:
         """Take one notification, named by our channel id."""
-
-        async def find() -> Channel | None:
+        heard = self._heard_of("google", told)
+        if heard is None and _is_an_id(told.channel):
             async with self._store.read() as tx:
-                return await tx.channels.get(told.channel)
-
-        channel = await self._checked("google", told, find)
+                heard = await tx.channels.get(told.channel)
+        channel = self._checked("google", told, heard)
         if channel is not None and told.resource in ("", channel.resource or told.resource):
             await self._poke([channel])
 
     async def graph(self, told: Iterable[Any]) -> None:
         """Take a batch, each named by Microsoft's subscription id and checked by itself."""
-        good: dict[str, Channel] = {}
-        seen: set[str] = set()
+        lines: dict[Notification, None] = {}
         for one in told:
             line = _line(one)
-            if line is None or len(seen) >= MOST:
-                continue
-            key = f"{line.channel} {line.secret} {line.lifecycle}"
-            if key in seen:
-                continue
-            seen.add(key)
-
-            async def find(line: Notification = line) -> Channel | None:
-                async with self._store.read() as tx:
-                    return await tx.channels.by_watch("microsoft", line.channel)
-
-            channel = await self._checked("microsoft", line, find)
+            if line is not None and len(lines) < MOST:
+                lines[line] = None
+        known = {one.channel: self._heard_of("microsoft", one) for one in lines}
+        unheard = [name for name, channel in known.items() if channel is None]
+        if unheard:
+            async with self._store.read() as tx:
+                known |= await tx.channels.by_watches("microsoft", unheard)
+        good: dict[str, Channel] = {}
+        for line in lines:
+            channel = self._checked("microsoft", line, known[line.channel])
             if channel is None:
                 continue
             good[channel.id] = channel
@@ -80,16 +76,19 @@ class HookService:
                 await self._lifecycle(channel, line.lifecycle)
         await self._poke([*good.values()])
 
-    async def _checked(self, provider: str, told: Notification, find: Any) -> Channel | None:
+    def _heard_of(self, provider: str, told: Notification) -> Channel | None:
+        """Return the channel if it was heard a moment ago."""
+        heard = self._heard.get(f"{provider}:{told.channel}")
+        return heard[0] if heard is not None and self._clock.now() < heard[1] else None
+
+    def _checked(
+        self, provider: str, told: Notification, channel: Channel | None
+    ) -> Channel | None:
         """Return the channel if it is there, lives, and this is its secret."""
-        if not 0 < len(told.channel) <= LONGEST or len(told.secret) > LONGEST:
-            return None
         now, key = self._clock.now(), f"{provider}:{told.channel}"
-        heard = self._heard.get(key)
-        fresh = heard is not None and now < heard[1]
-        channel = heard[0] if heard is not None and fresh else await find()
+        fresh = self._heard_of(provider, told) is not None
         wanted = channel.secret_digest if channel is not None else NOBODY
-        matches = hmac.compare_digest(digest(told.secret), wanted)
+        matches = hmac.compare_digest(digest(told.secret[:LONGEST]), wanted)
         if channel is None or channel.provider != provider or not told.secret or not matches:
             return None
         if channel.expires_at and channel.expires_at <= now:
@@ -126,4 +125,11 @@ def _line(told: Any) -> Notification | None:
     found = [told.get(name, "") for name in ("subscriptionId", "clientState", "lifecycleEvent")]
     if not all(isinstance(text, str) for text in found):
         return None
+    if not _is_an_id(found[0]) or len(found[1]) > LONGEST:
+        return None
     return Notification(channel=found[0], secret=found[1], lifecycle=found[2][:64])
+
+
+def _is_an_id(text: str) -> bool:
+    """Tell whether a text can name a channel at all."""
+    return 0 < len(text) <= LONGEST and text.isascii() and text.isprintable()

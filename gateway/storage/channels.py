@@ -1,6 +1,6 @@
 """Push channels that sources keep for calendars."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -31,13 +31,10 @@ class Channels(Repository):
         row = await self._one(select(*TABLE).where(TABLE.id == channel_id))
         return _channel(row) if row else None
 
-    async def by_watch(self, provider: str, watch_id: str) -> Channel | None:
-        rows = await self._all(
-            select(*TABLE)
-            .where(TABLE.provider == provider, TABLE.watch_id == watch_id, TABLE.watch_id != "")
-            .limit(1)
-        )
-        return _channel(rows[0]) if rows else None
+    async def by_watches(self, provider: str, watch_ids: Collection[str]) -> Mapping[str, Channel]:
+        wanted = (TABLE.watch_id.in_(watch_ids), TABLE.watch_id != "")
+        rows = await self._all(select(*TABLE).where(TABLE.provider == provider, *wanted))
+        return {row.watch_id: _channel(row) for row in rows}
 
     async def of_connection(self, connection_id: str) -> Sequence[Channel]:
         statement = select(*TABLE).where(TABLE.connection_id == connection_id)
