@@ -11,7 +11,7 @@ demo: $(VENV)/.run ## a gateway with embedded data; Ctrl-C stops it
 	@exec $(BIN)/calgate demo --port $(PORT)
 
 test: lint ## linters, types, import contracts and the whole suite
-	@$(MAKE) --no-print-directory -j 2 types suite
+	@$(MAKE) --no-print-directory -j 2 NICE=nice types suite
 
 suite: $(VENV)/.test
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal
@@ -24,7 +24,7 @@ lint: $(VENV)/.test
 	@$(BIN)/lint-imports --no-cache > .import-contracts.log 2>&1 || { cat .import-contracts.log; exit 1; }
 
 types: $(VENV)/.test # one core for half a minute, in which the suite leaves some of its own idle
-	@$(BIN)/mypy
+	@$(NICE) $(BIN)/mypy
 
 campaigns: $(VENV)/.bench ## the long ones: outside judges, real input, storms, kill -9
 	@$(BIN)/python -m tests.campaigns

@@ -102,6 +102,7 @@ async def jane_of(desk: OwnerDesk) -> Owner:
     return found
 
 
+@pytest.mark.timeout(300)  # eighteen pages, each judged twice by axe
 async def test_every_page_is_narrow_and_accessible(browser: Browser, desk: OwnerDesk) -> None:
     """At 320 pixels nothing is cut off; axe finds nothing against WCAG 2.2 AA, light and dark."""
     ids = await fill(desk, await jane_of(desk))
