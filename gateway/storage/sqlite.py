@@ -21,6 +21,8 @@ from gateway.storage.direct import READERS, DirectConnection, DirectReaders
 
 PATIENCE = 5.0
 """Seconds until a file that another program has locked becomes Overloaded."""
+MOST_PATIENCE = 30.0
+"""Seconds that a writer waits for others which do get done; an answer may take 55."""
 BUSY_SLICE_MS = 500
 """How long SQLite itself waits for another process before the deadline is looked at again."""
 
@@ -70,6 +72,7 @@ class Sqlite:
         event.listen(self.writer.sync_engine, "invalidate", self._undo)
         self.readers = DirectReaders(readers)
         self._queue = asyncio.Lock()
+        self._written = 0
         self._writing: AsyncConnection | None = None
         self._log = structlog.get_logger("gateway.storage")
         self._identity: FileIdentity | None = None
@@ -165,18 +168,12 @@ class Sqlite:
     @asynccontextmanager
     async def writing(self, owner_id: int | None) -> AsyncIterator[AsyncConnection]:  # noqa: ARG002 - one writer at a time serves every owner
         """Give the writing connection, begun; commit when left without an error."""
-        clock = asyncio.get_running_loop()
-        deadline = clock.time() + PATIENCE
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._queue.acquire()
-        except TimeoutError:
-            raise errors.Overloaded("Too many changes are waiting for the database.") from None
+        await self._turn()
         try:
             self._assert_same_file()
             connection = self._writing = self._writing or await self.writer.connect()
             try:
-                await self._begin(connection, deadline)
+                await self._begin(connection, asyncio.get_running_loop().time() + PATIENCE)
                 yield connection
                 await connection.commit()
             except BaseException:
@@ -185,7 +182,25 @@ class Sqlite:
                 await asyncio.shield(asyncio.create_task(connection.close()))
                 raise
         finally:
+            self._written += 1
             self._queue.release()
+
+    async def _turn(self) -> None:
+        """Wait for the writers before, for as long as any of them gets done."""
+        loop = asyncio.get_running_loop()
+        last = loop.time() + MOST_PATIENCE
+        while True:
+            written = self._written
+            try:
+                async with asyncio.timeout_at(min(loop.time() + PATIENCE, last)):
+                    await self._queue.acquire()
+            except TimeoutError:
+                if self._written == written or loop.time() >= last:
+                    raise errors.Overloaded(
+                        "Too many changes are waiting for the database."
+                    ) from None
+            else:
+                return
 
     async def _begin(self, connection: AsyncConnection, deadline: float) -> None:
         while True:

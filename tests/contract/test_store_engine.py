@@ -118,6 +118,25 @@ async def test_a_locked_file_is_overloaded_and_can_be_read(sqlite_store, data_di
     await write()
 
 
+async def test_a_writer_waits_for_as_long_as_others_get_done(sqlite_store, monkeypatch):
+    """A long queue that moves is no reason to give up; one that stands still is."""
+    monkeypatch.setattr(sqlite, "PATIENCE", 1.0)
+
+    async def write(seconds: float) -> None:
+        async with sqlite_store.write():
+            await asyncio.sleep(seconds)
+
+    await asyncio.gather(*(write(0.4) for _ in range(4)))
+    monkeypatch.setattr(sqlite, "PATIENCE", 0.05)
+    still = asyncio.create_task(write(60))
+    await asyncio.sleep(0)
+    try:
+        with pytest.raises(errors.Overloaded, match="Too many changes"):
+            await write(0)
+    finally:
+        still.cancel()
+
+
 async def test_two_gateways_share_one_file_safely(data_dir):
     """Writers of two stores on one file, as of two processes, lose nothing."""
     stores = [await open_store(SQLITE_URL, data_dir) for _ in range(2)]
