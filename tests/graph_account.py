@@ -69,6 +69,8 @@ class GraphSource:
     async def put(self, uid: str, data: bytes) -> None:
         """Add or replace an event."""
         (event,) = parse_many(data)[0].inside("VEVENT")
+        if not _is_a_time(event.value("DTSTART")):
+            self.witness.tolerated = "an event without a time is planted"
         self.server.world.put(self.calendar_id, as_graph_has_it(uid, event))
 
     async def remove(self, uid: str) -> None:
@@ -145,8 +147,15 @@ def as_graph_has_it(uid: str, event: Component) -> dict[str, Any]:
     return item
 
 
-def _written(text: str) -> str:
+def _is_a_time(text: str) -> bool:
     try:
-        return datetime_of(parse_wall(text).wall).isoformat() + ".0000000"
+        parse_wall(text)
     except ValueError:
+        return False
+    return True
+
+
+def _written(text: str) -> str:
+    if not _is_a_time(text):
         return text
+    return datetime_of(parse_wall(text).wall).isoformat() + ".0000000"

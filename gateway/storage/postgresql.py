@@ -14,6 +14,8 @@ from gateway.storage import guard
 
 PATIENCE = 5.0
 """Seconds until a server that does not answer becomes Overloaded."""
+TURN = 20.0
+"""Seconds that a transaction waits behind others, for a connection and for its owner's lock."""
 LOCKS = 0x63616C67
 """The space of our named advisory locks, so that they never meet an owner's."""
 
@@ -32,14 +34,14 @@ class Postgresql:
             url.set(drivername="postgresql+asyncpg"),
             pool_size=10,
             max_overflow=10,
-            pool_timeout=PATIENCE,
+            pool_timeout=TURN,
             pool_pre_ping=True,
-            hide_parameters=True,  # as above
+            hide_parameters=True,  # a failed statement is logged, what it carried is not
             connect_args={
                 "timeout": PATIENCE - 1,
                 "server_settings": {
                     "application_name": "calgate",
-                    "lock_timeout": str(int(PATIENCE * 1000)),
+                    "lock_timeout": str(int(TURN * 1000)),
                     "idle_in_transaction_session_timeout": "60000",
                 },
             },

@@ -16,7 +16,7 @@ from gateway.adapters._http import GuardedClient
 from gateway.adapters._shared import Endpoint, Shared
 from gateway.adapters.exchange.adapter import ExchangeAdapter, build
 from gateway.adapters.exchange.autodiscover import _candidates
-from gateway.errors import AccessLost, SignInNeeded, Unavailable, UpstreamError
+from gateway.errors import AccessLost, RefusedOnce, SignInNeeded, Unavailable, UpstreamError
 from gateway.freebusy.busytime import BusyType
 from gateway.model.component import parse_many
 from gateway.model.timerange import DAY, HOUR, MINUTE, TimeRange
@@ -290,7 +290,7 @@ async def test_a_wrong_password_is_tried_twice_and_no_more(source: ExchangeSourc
         source.clock.advance(30 * MINUTE)
 
     assert len(source.server.refused) == 2
-    assert kinds[:2] == [Unavailable, SignInNeeded]
+    assert kinds[:2] == [RefusedOnce, SignInNeeded]
     assert set(kinds[1:]) == {SignInNeeded}
 
 
