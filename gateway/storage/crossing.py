@@ -75,7 +75,7 @@ class CrossingConnection(aiosqlite.Connection):
 
     _is_unsure = False
 
-    def cursor(self) -> AbstractAsyncContextManager[CrossingCursor]:  # type: ignore[override]
+    def cursor(self) -> AbstractAsyncContextManager[CrossingCursor]:  # type: ignore[override]  # without a crossing
         """Return a new cursor, which is nothing of the file's yet."""
         return CrossingCursor(self, self._conn.cursor())
 

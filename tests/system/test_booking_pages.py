@@ -176,7 +176,7 @@ async def test_dates_are_written_as_the_reader_does(desk, jane, page, language, 
         times = await visitor.open(ADDRESS)
         link = links(times, "start=")[0]
         form = await visitor.open(link)
-    start = datetime.strptime(re.search(r"start=(\w+)", link)[1], "%Y%m%dT%H%M%SZ")  # noqa: DTZ007
+    start = datetime.strptime(re.search(r"start=(\w+)", link)[1], "%Y%m%dT%H%M%SZ")  # noqa: DTZ007 - UTC, as the Z says
     words = {"weekday": f"{start:%A}", "day": str(start.day), "month": f"{start:%B}"}
 
     assert re.search(day.format(**words), form.text)
