@@ -5,6 +5,7 @@ Law: the password and the mail go out in the clear only where the configuration 
 """
 
 import ssl
+from collections.abc import Callable
 from email.utils import parseaddr
 
 import aiosmtplib
@@ -29,7 +30,7 @@ class SmtpMailer:
         starttls: bool = False,
         username: str = "",
         password: str = "",
-        context: ssl.SSLContext | None = None,
+        trusted: Callable[[], ssl.SSLContext],
         timeout: float = TIMEOUT,
     ) -> None:
         self._host = host
@@ -38,21 +39,14 @@ class SmtpMailer:
         self._starttls = starttls
         self._username = username
         self._password = password
-        self._context = context
+        self._trusted = trusted
         self._timeout = timeout
 
     async def send(self, recipient: str, raw: bytes) -> None:
         """Send one message to one recipient; raise Unavailable (again) or AccessLost (never)."""
         if self._username and not self._is_private():
             raise Unavailable("The mail password would go out in the clear; set mail.starttls.")
-        client = aiosmtplib.SMTP(
-            hostname=self._host,
-            port=self._port,
-            timeout=self._timeout,
-            use_tls=self._port == IMPLICIT_TLS,
-            start_tls=self._starttls and self._port != IMPLICIT_TLS,
-            tls_context=self._context,
-        )
+        client = self._client()
         try:
             async with client:
                 if self._username:
@@ -67,6 +61,17 @@ class SmtpMailer:
             raise Unavailable(f"The mail host refuses to talk to us ({error.code}).") from error
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             raise Unavailable(f"The mail host cannot be used: {type(error).__name__}.") from error
+
+    def _client(self) -> aiosmtplib.SMTP:
+        is_tls = self._port == IMPLICIT_TLS
+        return aiosmtplib.SMTP(
+            hostname=self._host,
+            port=self._port,
+            timeout=self._timeout,
+            use_tls=is_tls,
+            start_tls=self._starttls and not is_tls,
+            tls_context=self._trusted() if is_tls or self._starttls else None,
+        )
 
     def _is_private(self) -> bool:
         """Tell whether nobody on the way can read what is sent."""

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from gateway.adapters._addresses import GuardOptions
+from gateway.adapters._certificates import trusting
 from gateway.adapters._http import GuardedClient
 from gateway.adapters._shared import Endpoint, Shared, TokensOf
 from gateway.adapters.oauth_google import GoogleConsent
@@ -74,6 +75,7 @@ def mailer(config: Config) -> Mailer:
         starttls=mail.starttls,
         username=mail.username,
         password=mail.password,
+        trusted=trusting,
     )
 
 

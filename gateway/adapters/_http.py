@@ -231,6 +231,7 @@ class GuardedClient:
                 headers=_with(headers, auth),
                 data=request.body,
                 allow_redirects=False,
+                ssl=self._trusted(),
             ) as response:
                 if response.status not in REDIRECTS or request.takes(response.status):
                     return await self._read(response, request.sieve)
@@ -270,6 +271,10 @@ class GuardedClient:
             certificate=response.certificate if isinstance(response, _Response) else None,
         )
 
+    def _trusted(self) -> ssl.SSLContext | bool:
+        # Asked for each request: a file that was replaced counts without a restart.
+        return trusting(self._ca_file, self._ca) if self._ca_file or self._ca else True
+
     def _opened(self) -> aiohttp.ClientSession:
         # Opened late: a session belongs to the loop that runs it.
         if self._session is None:
@@ -281,7 +286,6 @@ class GuardedClient:
                     use_dns_cache=False,
                     limit=self._connections,
                     limit_per_host=4,
-                    ssl=trusting(self._ca_file, self._ca) if self._ca_file or self._ca else True,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 response_class=_Response,

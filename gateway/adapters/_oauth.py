@@ -17,6 +17,7 @@ from urllib.parse import urlencode, urlsplit
 import aiohttp
 import structlog
 
+from gateway.adapters._certificates import trusting
 from gateway.adapters._http import retry_after
 from gateway.errors import NotRegistered, SignInNeeded, Unavailable
 from gateway.model.grant import Grant
@@ -151,7 +152,7 @@ class TokenEndpoint:
             return Told(response.status, _object(raw), wait)
 
     def _session(self) -> aiohttp.ClientSession:
-        trusted = ssl.create_default_context(cafile=self.registration.ca_file or None)
+        trusted = trusting(self.registration.ca_file, alone=True)
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=trusted),
             cookie_jar=aiohttp.DummyCookieJar(),

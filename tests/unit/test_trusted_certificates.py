@@ -9,8 +9,12 @@ import pytest
 from aiohttp import web
 
 from gateway.adapters._addresses import GuardOptions
+from gateway.adapters._certificates import trusting
 from gateway.adapters._http import Answer, Blocked, GuardedClient, read_url
-from gateway.errors import Unavailable
+from gateway.adapters.oauth_google import GoogleConsent
+from gateway.errors import NotRegistered, Unavailable
+from gateway.model.grant import Grant
+from tests.conftest import FakeClock
 from tests.own_authority import certificate
 
 OPEN = GuardOptions(allow_private=True)
@@ -118,3 +122,71 @@ async def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """A file that cannot be read is a failure with a sentence, not trust in everybody."""
     with pytest.raises(Unavailable, match="cannot be read"):
         await ask("https://127.0.0.1:1/", str(tmp_path / "none.pem"))
+
+
+@pytest.mark.parametrize("way", ["a source", "a token endpoint"])
+async def test_a_replaced_file_counts_without_a_restart(tmp_path: Path, way: str) -> None:
+    """Once the file holds another authority, its server is believed and the former is not."""
+    (old := tmp_path / "old").mkdir()
+    (new := tmp_path / "new").mkdir()
+    named = tmp_path / "ca.pem"
+    client = GuardedClient(OPEN).configured(ca_file=str(named))
+
+    async def answers(server: Secured) -> str:
+        try:
+            if way == "a source":
+                return str((await client.get(read_url(server.url, OPEN))).status)
+            await consent(server.url, str(named)).refresh(GRANT)
+        except NotRegistered:
+            return "401"
+        except Unavailable as error:
+            return "not trusted" if "certificate" in error.detail.lower() else error.detail
+        return "tokens"
+
+    async for former in serve(old):
+        async for latter in serve(new):
+            former.file.replace(named)
+            before = await answers(former), await answers(latter)
+            latter.file.replace(named)
+            after = await answers(former), await answers(latter)
+            await client.close()
+
+            assert (before, after) == (("401", "not trusted"), ("not trusted", "401"))
+
+
+GRANT = Grant(subject="1", email="jane@gmail.example", refresh_token="refresh-1")
+
+
+def consent(url: str, ca_file: str) -> GoogleConsent:
+    """Return what asks a token endpoint under one's own trust."""
+    return GoogleConsent(
+        FakeClock(),
+        client_id="id",
+        client_secret="secret",
+        auth_url=url,
+        token_url=url,
+        revoke_url=url,
+        ca_file=ca_file,
+    )
+
+
+def test_the_same_authorities_are_read_once(tmp_path: Path) -> None:
+    """Whoever trusts the same gets the same; a file, a text and the public ones are apart."""
+    file, _ = certificate(tmp_path)
+    pem = file.read_text()
+    ways = [("", ""), (str(file), ""), ("", pem)]
+    found = [trusting(ca_file, ca) for ca_file, ca in ways]
+    again = [trusting(ca_file, ca) for ca_file, ca in ways]
+
+    assert [id(one) for one in again] == [id(one) for one in found]
+    assert len({id(one) for one in found} | {id(trusting(str(file), alone=True))}) == 4
+
+
+def test_alone_only_the_named_authorities_are_trusted(tmp_path: Path) -> None:
+    """What is named alone is trusted without the public authorities; nothing named is all these."""
+    file, der = certificate(tmp_path)
+
+    assert trusting(str(file), alone=True).get_ca_certs(binary_form=True) == [der]
+    assert trusting(alone=True) is not trusting(str(file), alone=True)
+    assert trusting(alone=True).verify_mode is ssl.CERT_REQUIRED
+    assert trusting(str(file), alone=True).check_hostname
