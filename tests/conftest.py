@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from gateway import ports
 from gateway.model.principal import Owner
 from gateway.model.timerange import Instant
+from gateway.sandbox.served import Served
 from gateway.storage.engine import SqlStore, open_store
 from tests import dialects, postgresql
 from tests.builders import an_owner
@@ -57,6 +59,25 @@ def forgotten_applications() -> Iterator[None]:
     """Let go of the gateway that a test served: aiohttp remembers the last 1024 handlers' apps."""
     yield
     web_app._cached_build_middleware.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def sandboxes_keep_the_rules() -> Iterator[None]:
+    """Hold the simulated providers that a test starts to the rules of the real ones."""
+    yield
+    # Who started none has nothing to tell, and need not learn the rules.
+    if watch := sys.modules.get("tests.sandbox_watch"):
+        watch.WATCH.end()
+
+
+def watched(server: Served) -> None:
+    """Watch a server that begins to serve."""
+    from tests.sandbox_watch import WATCH  # needs what only its tests need
+
+    WATCH.begin(server)
+
+
+Served.begun.append(watched)
 
 
 class FakeClock:

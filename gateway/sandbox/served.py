@@ -2,8 +2,9 @@
 
 import ssl
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from aiohttp import web
 
@@ -11,6 +12,8 @@ from aiohttp import web
 class Served(ABC):
     """A server on loopback; port 0 takes a free one."""
 
+    begun: ClassVar[list[Callable[["Served"], None]]] = []
+    """Told of each server of any kind as it begins, before it is asked anything."""
     host: str = "127.0.0.1"
     port: int = 0
     tls: ssl.SSLContext | None = None
@@ -25,6 +28,8 @@ class Served(ABC):
 
     async def start(self) -> None:
         """Begin to serve."""
+        for told in Served.begun:
+            told(self)
         self._runner = web.AppRunner(
             self.application(), handler_cancellation=True, shutdown_timeout=0.1
         )

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,20 +10,12 @@ import aiohttp
 import httplib2
 import pytest
 from googleapiclient.discovery import build_from_document
-from googleapiclient.discovery_cache import get_static_doc
 from googleapiclient.errors import HttpError
 
 from gateway.sandbox.google import Fault, GoogleServer
+from tests.google_rules import DOCUMENT, schema_faults
 
-DOCUMENT: dict[str, Any] = json.loads(get_static_doc("calendar", "v3"))
 ANA = "ana@example.com"
-TYPES = {"string": str, "boolean": bool, "integer": int, "number": (int, float), "any": object}
-FORMATS = {
-    "date": re.compile(r"\d{4}-\d\d-\d\d"),
-    "date-time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?"),
-    "int32": re.compile(r"-?\d{1,10}"),
-    "int64": re.compile(r"-?\d{1,19}"),
-}
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "google.json").read_text())["cases"]
 NOON = {"dateTime": "2027-01-12T12:00:00+01:00", "timeZone": "Europe/Zurich"}
 ONE = {"dateTime": "2027-01-12T13:00:00+01:00", "timeZone": "Europe/Zurich"}
@@ -78,25 +69,7 @@ def client(google: GoogleServer) -> Client:
 
 def conforms(value: Any, schema: Mapping[str, Any], where: str) -> None:
     """Hold a value against a schema of the discovery document, unknown properties included."""
-    if "$ref" in schema:
-        schema = DOCUMENT["schemas"][schema["$ref"]]
-    kind = schema.get("type", "object")
-    if kind == "array":
-        assert isinstance(value, list), where
-        for one in value:
-            conforms(one, schema["items"], f"{where}[]")
-    elif kind == "object":
-        assert isinstance(value, dict), where
-        known, others = schema.get("properties", {}), schema.get("additionalProperties")
-        for name, one in value.items():
-            assert name in known or others, f"{where}.{name} is not in Google's description"
-            conforms(one, known.get(name) or others, f"{where}.{name}")
-    else:
-        is_number = kind in ("integer", "number")
-        assert isinstance(value, TYPES[kind]), f"{where} is no {kind}"
-        assert not (is_number and isinstance(value, bool)), f"{where} is no {kind}"
-        pattern = FORMATS.get(schema.get("format", ""))
-        assert pattern is None or pattern.fullmatch(str(value)), f"{where}: {value}"
+    assert list(schema_faults(value, schema, where)) == []
 
 
 def test_every_route_is_one_of_googles(google: GoogleServer) -> None:

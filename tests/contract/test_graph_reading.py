@@ -17,6 +17,7 @@ from gateway.ports import UpstreamObject, UpstreamPage
 from gateway.sandbox.microsoft import Fault
 from tests.conftest import START, FakeClock
 from tests.graph_account import LEA, GraphSource, graph_source
+from tests.sandbox_watch import tolerate
 
 NOON = START + DAY
 """2026-11-25T12:00:00Z."""
@@ -476,7 +477,7 @@ async def test_a_last_look_is_bounded(lea: GraphSource) -> None:
 
 async def test_a_last_look_at_an_unreadable_event_fails(lea: GraphSource) -> None:
     """What has no time that can be read may be at any time."""
-    lea.witness.tolerated = "an event without a time is planted"
+    tolerate("an event without a time is planted")
     put(lea, "odd", start={"dateTime": "nonsense", "timeZone": "UTC"})
     with pytest.raises(Unavailable):
         await lea.adapter().last_look(lea.calendar_id, TimeRange(NOON, NOON + HOUR))

@@ -12,7 +12,10 @@ from aiohttp import web
 
 from gateway.sandbox.microsoft import MicrosoftServer
 from gateway.sandbox.microsoft.server import Answered
-from tests.graph_rules import Witness, faults_of
+from tests.graph_push_rules import LIFECYCLE
+from tests.graph_rules import CHANGES, faults_of
+from tests.sandbox_watch import WATCH
+from tests.spoiling import put
 
 LEA = "lea@contoso.example"
 ROOT = "https://graph.microsoft.com/v1.0/me"
@@ -72,7 +75,7 @@ async def hook() -> AsyncIterator[str]:
         return web.Response(text=request.query.get("validationToken", ""))
 
     app = web.Application()
-    app.router.add_post("/", take)
+    app.router.add_post("/{rest:.*}", take)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -83,14 +86,12 @@ async def hook() -> AsyncIterator[str]:
 
 async def test_every_route_answers_by_the_rules(hook: str) -> None:
     """Each of them is asked, well and badly, and no answer breaks a rule."""
-    witness = Witness()
     async with MicrosoftServer() as server, aiohttp.ClientSession() as session:
         world = server.world
         world.add_mailbox(LEA, name="Lea")
         world.add_calendar("team", LEA, name="Team")
         world.add_calendar("other", LEA, name="Other")
         calendar = world.default_calendar(LEA).id
-        witness.watch(server)
         client = Client(session, server)
         body = {"subject": "Series", "start": at("12:00:00"), "end": at("13:00:00")}
         made = await client.ask(
@@ -132,25 +133,45 @@ async def test_every_route_answers_by_the_rules(hook: str) -> None:
         asked = {"schedules": [LEA, "nobody@contoso.example"]}
         span = {"startTime": at("00:00:00"), "endTime": at("23:00:00")}
         await client.ask("POST", "/me/calendar/getSchedule", asked | span)
-        channel = {
-            "changeType": "created,updated,deleted",
-            "notificationUrl": hook,
-            "resource": f"/me/calendars/{calendar}/events",
-            "clientState": "secret",
-            "expirationDateTime": soon(server),
-        }
-        subscribed = await client.ask("POST", "/subscriptions", channel)
-        path = f"/subscriptions/{subscribed['id']}"
-        await client.ask("PATCH", path, {"expirationDateTime": soon(server)})
-        await client.ask("DELETE", path)
+        await subscribe(client, server, calendar, hook, body)
         for bad in (f"{one}-not", "/me/calendars/none/events"):
             assert "error" in await client.ask("GET", bad)
         assert "error" in await client.ask("POST", f"/me/calendars/{calendar}/events", {})
 
-        well = {name.partition(" ")[0] for name in witness.seen if name[-3] == "2"}
+        well = {name.partition(" ")[0] for name in WATCH.seen if name[-3] == "2"}
         assert well == {route.name for route in server.routes}
-        assert {name[-3:] for name in witness.seen} >= {"400", "404", "410"}
-    witness.assert_clean()
+        assert {f"push {what}" for what in LIFECYCLE | CHANGES | {"handshake"}} <= WATCH.seen
+        assert {name[-3:] for name in WATCH.seen} >= {"400", "404", "410"}
+
+
+async def subscribe(
+    client: Client, server: MicrosoftServer, calendar: str, hook: str, event: Any
+) -> None:
+    """Subscribe to a calendar, let everything be told that there is to tell, and end it."""
+    channel = {
+        "changeType": ",".join(CHANGES),
+        "notificationUrl": hook,
+        "lifecycleNotificationUrl": f"{hook}lifecycle",
+        "resource": f"/me/calendars/{calendar}/events",
+        "clientState": "secret",
+        "expirationDateTime": soon(server),
+    }
+    subscribed = await client.ask("POST", "/subscriptions", channel)
+    path = f"/subscriptions/{subscribed['id']}"
+    await client.ask("PATCH", path, {"expirationDateTime": soon(server)})
+    told = await client.ask("POST", f"/me/calendars/{calendar}/events", event)
+    await client.ask("PATCH", f"/me/events/{told['id']}", {"subject": "Moved"})
+    await client.ask("DELETE", f"/me/events/{told['id']}")
+    for name in LIFECYCLE - {"subscriptionRemoved"}:
+        server.push.lifecycle(subscribed["id"], name)
+    await server.push.settle()
+    await client.ask("DELETE", path)
+    again = await client.ask("POST", "/subscriptions", channel)
+    server.push.lifecycle(again["id"], "subscriptionRemoved")
+    await server.push.settle()
+    late = datetime.fromtimestamp(server.world.now() + 8 * 86_400, UTC).isoformat()
+    too_long = channel | {"expirationDateTime": late}
+    assert "error" in await client.ask("POST", "/subscriptions", too_long)
 
 
 ANN = {"name": "Ann", "address": "ann@contoso.example"}
@@ -224,6 +245,7 @@ def answered(route: str, answer: Any, status: int = 200, url: str = DELTA) -> An
         status=status,
         headers=headers,
         answer=answer,
+        at=datetime(2026, 11, 30, 12, tzinfo=UTC).timestamp(),
     )
 
 
@@ -243,21 +265,6 @@ GOOD: Mapping[str, Answered] = {
 def test_what_keeps_the_rules_is_taken(name: str) -> None:
     """The validator refuses nothing that Graph says."""
     assert list(faults_of(GOOD[name])) == []
-
-
-def put(*path: Any) -> Callable[[Any], None]:
-    """Return a change of an answer: the last of these becomes the value at the others."""
-    *way, last, value = path
-
-    def change(answer: Any) -> None:
-        for step in way:
-            answer = answer[step]
-        if value is ...:
-            del answer[last]
-        else:
-            answer[last] = value
-
-    return change
 
 
 PATTERN, RANGE = ("recurrence", "pattern"), ("recurrence", "range")
@@ -312,6 +319,7 @@ WRONG = [
     ("schedule", put("value", 0, "scheduleItems", 0, "status", "blocked"), "that is blocked"),
     ("subscription", put("changeType", "moved"), "changeType"),
     ("subscription", put("expirationDateTime", "tomorrow"), "no time in UTC"),
+    ("subscription", put("expirationDateTime", "2026-12-08T12:00:00Z"), "seven days"),
 ]
 
 

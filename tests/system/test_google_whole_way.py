@@ -21,6 +21,7 @@ from gateway.sandbox.google import Fault, GoogleServer
 from tests.connecting import registration
 from tests.dav_desk import dav_client
 from tests.owner_desk import OwnerDesk, owner_desk
+from tests.sandbox_watch import tolerate
 
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "google.json").read_text())["cases"]
 JANE = "jane@gmail.example"
@@ -86,6 +87,7 @@ def _window(case: dict[str, Any]) -> TimeRange:
 
 async def test_every_case_is_busy_when_it_should_be(world: World) -> None:
     """All strict cases, a calendar each: free-busy-query tells the expected times and types."""
+    tolerate("one case holds a kind of event that Google may have some day")
     cases = [case for case in CASES if case["strict"]]
     for case in cases:
         calendar = case["calendar"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import aiohttp
@@ -21,6 +22,8 @@ class Push:
         self.https_only = https_only
         self.delivered: list[tuple[str, str, int]] = []
         """Channel id, state and the status it was answered with."""
+        self.witnesses: list[Callable[[Channel, Mapping[str, str]], None]] = []
+        """Told of the headers of each notification before it is sent; none has a body."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
         world.changed.append(self._changed)
@@ -110,6 +113,8 @@ class Push:
             "X-Goog-Resource-State": state,
             "X-Goog-Message-Number": str(number),
         }
+        for witness in self.witnesses:
+            witness(channel, headers)
         if self._session is None:
             self._session = aiohttp.ClientSession()
         try:

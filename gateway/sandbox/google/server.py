@@ -51,6 +51,15 @@ class Route:
     status: int = 200
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """An answer as it was meant, before a fault spoils it, and the method that gave it."""
+
+    route: str
+    status: int
+    answer: Json
+
+
 @dataclass
 class GoogleServer(Served):
     """A simulated Google on loopback; `world` is what it knows and what happened."""
@@ -61,6 +70,8 @@ class GoogleServer(Served):
     faults: Faults = field(default_factory=Faults)
     listeners: list[Callable[[str, str], None]] = field(default_factory=list)
     """Told of each call, "before" and "after" its effect, with its route."""
+    witnesses: list[Callable[[Answered], None]] = field(default_factory=list)
+    """Told of each answer that the server itself gives, planned errors aside."""
 
     def __post_init__(self) -> None:
         self.oauth = OAuth(self.world)
@@ -178,6 +189,8 @@ class GoogleServer(Served):
         status, answer = self._run(request, route, query, raw)
         self._write_down(request, route, status, effect=status < 300)  # noqa: PLR2004 - success
         self._tell("after", route)
+        for witness in self.witnesses:
+            witness(Answered(route=route.name, status=status, answer=answer))
         await asyncio.sleep(fault.delay_after)
         if fault.drop == "after":
             abort(request)

@@ -105,9 +105,14 @@ def show(item: Json, call: Call) -> Json:
         text = re.sub(r"<[^>]*>", " ", str(body.get("content", "")))
         made["body"] = {"contentType": "text", "content": text}
     for name in ("id", "seriesMasterId"):
-        if made.get(name) and not call.immutable:
-            made[name] = MUTABLE + made[name]
+        if made.get(name):
+            made[name] = id_shown(made[name], immutable=call.immutable)
     return made
+
+
+def id_shown(event_id: str, *, immutable: bool) -> str:
+    """Return an id of the kind that was asked for."""
+    return event_id if immutable else MUTABLE + event_id
 
 
 def in_view(world: World, calendar: GraphCalendar, window: TimeRange) -> Sequence[Json]:

@@ -2,17 +2,30 @@
 
 import asyncio
 import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from gateway.sandbox.microsoft.call import Call, GraphError, Json
+from gateway.sandbox.microsoft.events import id_shown
 from gateway.sandbox.microsoft.world import TENANT, GraphCalendar, Subscription, World
 
 LONGEST_SECONDS = 10_080 * 60
 MAX_STATE = 128
 DELIVERY_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What is sent to a subscriber: a token to give back, or a body for a subscription."""
+
+    url: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Json | None = None
+    subscription: Subscription | None = None
 
 
 class Push:
@@ -22,6 +35,8 @@ class Push:
         self.world = world
         self.delivered: list[tuple[str, str, int]] = []
         """Subscription id, change type or lifecycle event, and the status it was answered with."""
+        self.witnesses: list[Callable[[Sent], None]] = []
+        """Told of everything before it is sent."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
         world.changed.append(self._changed)
@@ -30,10 +45,7 @@ class Push:
         """Answer POST /subscriptions: first both addresses must give the token back."""
         body = call.body
         calendar = self._resource(call, str(body.get("resource", "")))
-        expires = _moment(str(body.get("expirationDateTime", "")))
-        now = self.world.now()
-        if not now < expires <= now + LONGEST_SECONDS:
-            raise GraphError(400, "ValidationError", "Subscription expiration is out of range.")
+        expires = self._expiry(body)
         state = str(body.get("clientState", ""))
         if len(state) > MAX_STATE:
             raise GraphError(400, "ValidationError", "clientState is too long.")
@@ -59,7 +71,7 @@ class Push:
     async def renew(self, call: Call) -> Json:
         """Answer PATCH /subscriptions/{id}."""
         made = self._own(call)
-        made.expires = _moment(str(call.body.get("expirationDateTime", "")))
+        made.expires = self._expiry(call.body)
         return _shown(made)
 
     async def unsubscribe(self, call: Call) -> Json:
@@ -73,7 +85,7 @@ class Push:
         if event == "subscriptionRemoved":
             del self.world.subscriptions[subscription_id]
         row = _row(made) | {"lifecycleEvent": event}
-        self._send(made.lifecycle_url or made.notification_url, made.id, event, row)
+        self._send(made.lifecycle_url or made.notification_url, made, event, row)
 
     async def settle(self) -> None:
         """Wait until everything that was to be told has been."""
@@ -93,6 +105,13 @@ class Push:
             raise GraphError(404, "ResourceNotFound", "The object was not found.")
         return made
 
+    def _expiry(self, body: Json) -> float:
+        expires = _moment(str(body.get("expirationDateTime", "")))
+        now = self.world.now()
+        if not now < expires <= now + LONGEST_SECONDS:
+            raise GraphError(400, "ValidationError", "Subscription expiration is out of range.")
+        return expires
+
     def _resource(self, call: Call, resource: str) -> GraphCalendar:
         parts = resource.strip("/").split("/")
         if parts == ["me", "events"]:
@@ -105,8 +124,10 @@ class Push:
         token = f"Validation: Testing client application reachability {secrets.token_hex(4)} & <b>"
         if urlsplit(address).scheme not in {"http", "https"}:
             raise GraphError(400, "InvalidRequest", "The notification address is not valid.")
+        sent = Sent(url=address, query={"validationToken": token})
+        self._tell(sent)
         try:
-            async with self._opened().post(address, params={"validationToken": token}) as answer:
+            async with self._opened().post(sent.url, params=sent.query) as answer:
                 text = await answer.text()
                 good = answer.status == 200 and text == token  # noqa: PLR2004 - OK
                 good = good and answer.content_type == "text/plain"
@@ -119,23 +140,37 @@ class Push:
         for made in list(self.world.subscriptions.values()):
             alive = made.expires > self.world.now()
             if made.calendar_id == calendar.id and kind in made.change_types and alive:
-                data = {"@odata.type": "#Microsoft.Graph.Event", "id": event_id}
+                shown = id_shown(event_id, immutable=made.immutable)
+                where = f"Users/{self.world.mailboxes[made.address].object_id}/Events/{shown}"
+                gone = {"@odata.etag": f'W/"{len(calendar.changes)}=="'}
                 row = _row(made) | {
                     "changeType": kind,
-                    "resource": f"Users/{made.address}/Events/{event_id}",
-                    "resourceData": data,
+                    "resource": where,
+                    "resourceData": {
+                        "@odata.type": "#Microsoft.Graph.Event",
+                        "@odata.id": where,
+                        "@odata.etag": calendar.events.get(event_id, gone)["@odata.etag"],
+                        "id": shown,
+                    },
                 }
-                self._send(made.notification_url, made.id, kind, row)
+                self._send(made.notification_url, made, kind, row)
 
-    def _send(self, url: str, subscription_id: str, what: str, row: Json) -> None:
+    def _tell(self, sent: Sent) -> None:
+        for witness in self.witnesses:
+            witness(sent)
+
+    def _send(self, url: str, made: Subscription, what: str, row: Json) -> None:
+        sent = Sent(url=url, body={"value": [row]}, subscription=made)
+        self._tell(sent)
+
         async def deliver() -> None:
             status = 0
             try:
-                async with self._opened().post(url, json={"value": [row]}) as answer:
+                async with self._opened().post(url, json=sent.body) as answer:
                     status = answer.status
             except (aiohttp.ClientError, TimeoutError):
                 pass
-            self.delivered.append((subscription_id, what, status))
+            self.delivered.append((made.id, what, status))
 
         task = asyncio.get_running_loop().create_task(deliver())
         self._tasks.add(task)

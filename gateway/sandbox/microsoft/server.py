@@ -58,6 +58,8 @@ class Answered:
     status: int
     headers: Mapping[str, str]
     answer: Json
+    at: float
+    """The server's own time."""
 
 
 @dataclass
@@ -249,6 +251,7 @@ class MicrosoftServer(Served):
             status=status,
             headers=headers,
             answer=answer,
+            at=self.world.now(),
         )
         for witness in self.witnesses:
             witness(made)
