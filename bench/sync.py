@@ -35,7 +35,8 @@ from gateway.storage.cipher import KeyRing, new_key
 from gateway.storage.engine import open_store
 
 ANA = "ana@example.com"
-TICKS = 100
+ROUNDS, TICKS = 5, 100
+"""The least of the rounds counts: what is above it is what else the machine did."""
 CHANGES = 100
 FIRST_CPU, FIRST_RSS, TICK_MS = 60.0, 300.0, 5.0
 """Targets: CPU seconds and MiB of the first read of 50,000 events, CPU ms of an idle tick."""
@@ -119,6 +120,16 @@ async def _change(url: str, number: int) -> None:
                 answer.raise_for_status()
 
 
+async def _idle(sync: SyncService) -> float:
+    """Return the CPU milliseconds of a tick that finds nothing new."""
+    started = _cpu()
+    for _ in range(TICKS):
+        (outcome,) = await sync.tick("cn_1") or ()
+        assert not outcome.error, outcome
+        assert not outcome.changed
+    return (_cpu() - started) / TICKS * 1000
+
+
 async def _measure(folder: Path, url: str, token: str, events: int) -> list[tuple[str, float, str]]:
     store, clock = await open_store("sqlite:///calgate.db", folder), SystemClock()
     cipher = KeyRing.from_text(new_key())
@@ -153,12 +164,9 @@ async def _measure(folder: Path, url: str, token: str, events: int) -> list[tupl
         ("first read, peak MiB", _peak(), f"{FIRST_RSS:.0f}"),
         ("before it, MiB", idle, ""),
     ]
-    started = _cpu()
-    for _ in range(TICKS):
-        (outcome,) = await sync.tick("cn_1") or ()
-        assert not outcome.error, outcome
-        assert not outcome.changed
-    found.append(("no-change tick, CPU ms", (_cpu() - started) / TICKS * 1000, f"{TICK_MS:.0f}"))
+    rounds = [await _idle(sync) for _ in range(ROUNDS)]
+    found.append((f"no-change tick, CPU ms, least of {ROUNDS}", min(rounds), f"{TICK_MS:.0f}"))
+    found.append((f"no-change tick, CPU ms, most of {ROUNDS}", max(rounds), ""))
     await _change(url, 1)
     started = _cpu()
     (outcome,) = await sync.tick("cn_1") or ()

@@ -61,7 +61,7 @@ def configure_logging(*, json: bool, level: str = "INFO", stream: TextIO | None 
     root.handlers[:] = [handler]
     root.setLevel(level)
     # These tell request lines and SQL with their values; their warnings are enough.
-    for name in ("aiohttp.access", "sqlalchemy", "aiosqlite", "asyncio", "alembic"):
+    for name in ("aiohttp.access", "sqlalchemy", "asyncio", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

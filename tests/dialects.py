@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Self
 from sqlalchemy import Engine
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
-from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 
@@ -35,13 +34,7 @@ class _Kept:
 
 
 class Pysqlite(_Kept, SQLiteDialect_pysqlite):
-    """SQLite, read from."""
-
-    supports_statement_cache = True
-
-
-class Aiosqlite(_Kept, SQLiteDialect_aiosqlite):
-    """SQLite, written to."""
+    """SQLite."""
 
     supports_statement_cache = True
 
@@ -55,5 +48,4 @@ class Asyncpg(_Kept, PGDialect_asyncpg):
 def install() -> None:
     """Give these to whoever makes an engine from now on."""
     registry.register("sqlite.pysqlite", __name__, Pysqlite.__name__)
-    registry.register("sqlite.aiosqlite", __name__, Aiosqlite.__name__)
     registry.register("postgresql.asyncpg", __name__, Asyncpg.__name__)

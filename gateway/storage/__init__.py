@@ -1,1 +1,1 @@
-"""The database behind ports.Store: SQLAlchemy Core over aiosqlite or asyncpg."""
+"""The database behind ports.Store: SQLAlchemy Core over sqlite3 or asyncpg."""

@@ -7,13 +7,13 @@ import tempfile
 from pathlib import Path
 
 from sqlalchemy import Integer, func, insert, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway import errors
 from gateway.storage import schema
 from gateway.storage.engine import SqlStore, open_dialect, open_store
 from gateway.storage.epoch import begin_epoch
 from gateway.storage.postgresql import Postgresql
+from gateway.storage.repository import Writer
 from gateway.storage.sqlite import Sqlite
 
 BATCH = 1000
@@ -125,14 +125,14 @@ async def _load(copy: SqlStore, url: str, data_dir: Path) -> None:
         await store.close()
 
 
-async def _copy_rows(source: AsyncConnection, target: AsyncConnection) -> None:
+async def _copy_rows(source: Writer, target: Writer) -> None:
     for table in schema.metadata.sorted_tables:
         rows = await source.stream(select(table))
-        async for batch in rows.mappings().partitions(BATCH):
-            await target.execute(insert(table), [dict(row) for row in batch])
+        async for batch in rows.partitions(BATCH):
+            await target.execute(insert(table), [row._asdict() for row in batch])
 
 
-async def _set_sequences(target: AsyncConnection) -> None:
+async def _set_sequences(target: Writer) -> None:
     """Let PostgreSQL count on from the ids that were brought in."""
     for table in schema.metadata.sorted_tables:
         identifier = table.c.get("id")

@@ -13,7 +13,7 @@ import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -154,7 +154,7 @@ async def reseal(store: SqlStore, ring: KeyRing) -> int:
     for column in SEALED:
         identifier, place = column.table.c.id, f"{column.table.name}.{column.name}"
         async with store.connect() as connection:
-            rows = (await connection.execute(select(identifier, column))).all()
+            rows: Sequence[Any] = (await connection.execute(select(identifier, column))).all()
             for name, sealed in rows:
                 if not sealed or ring.sealed_with_first(sealed):
                     continue

@@ -44,7 +44,7 @@ class DirectConnection:
 
     def __init__(self, connection: Connection, *, patience_ms: int) -> None:
         self._connection = connection
-        self._raw = cast("sqlite3.Connection", connection.connection.dbapi_connection)
+        self._raw = raw_of(connection)
         self._patience_ms = patience_ms
 
     async def execute(self, statement: Executable, values: Any = None) -> Rows:
@@ -53,12 +53,8 @@ class DirectConnection:
         def run() -> Sequence[Row[Any]]:
             return self._connection.execute(statement, values).all()
 
-        try:
-            return Rows(within_budget(self._raw, run))
-        except exc.OperationalError as error:
-            if not is_for_threads(error.orig):
-                raise
-        return Rows(await self._in_thread(run))
+        found = run_here(self._raw, run)
+        return Rows(await self._in_thread(run) if found is None else found)
 
     async def _in_thread(self, run: Callable[[], Sequence[Row[Any]]]) -> Sequence[Row[Any]]:
         def patiently() -> Sequence[Row[Any]]:
@@ -118,7 +114,23 @@ class DirectReaders:
         self._engine.dispose()
 
 
-def within_budget(raw: sqlite3.Connection, run: Callable[[], T]) -> T:
+def raw_of(connection: Connection) -> sqlite3.Connection:
+    """Return what SQLAlchemy's connection is one to."""
+    return cast("sqlite3.Connection", connection.connection.dbapi_connection)
+
+
+def run_here(raw: sqlite3.Connection, run: Callable[[], T]) -> T | None:
+    """Run what only reads where one stands; None where a thread is to do it once more."""
+    try:
+        return _within_budget(raw, run)
+    except exc.OperationalError as error:
+        # Too large, or it has to wait.
+        if not any(word in str(error.orig) for word in ("interrupted", "locked", "busy")):
+            raise
+        return None
+
+
+def _within_budget(raw: sqlite3.Connection, run: Callable[[], T]) -> T:
     """Run what only reads; SQLite stops it, with an error, where it wants more than the budget."""
     seen = 0
 
@@ -133,9 +145,3 @@ def within_budget(raw: sqlite3.Connection, run: Callable[[], T]) -> T:
         return run()
     finally:
         raw.set_progress_handler(None, 0)
-
-
-def is_for_threads(error: BaseException | None) -> bool:
-    """Tell whether SQLite stopped a statement that is to be run once more in a thread."""
-    reason = str(error)
-    return "interrupted" in reason or "locked" in reason or "busy" in reason

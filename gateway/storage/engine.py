@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from sqlalchemy import exc, make_url
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway import errors, ports
 from gateway.storage.migrations import runner
 from gateway.storage.postgresql import Postgresql
+from gateway.storage.repository import Writer
 from gateway.storage.sqlite import Sqlite
 from gateway.storage.transaction import SqlTransaction
 
@@ -46,7 +46,7 @@ class SqlStore:
             self._reraise(error)
 
     @asynccontextmanager
-    async def connect(self) -> AsyncIterator[AsyncConnection]:
+    async def connect(self) -> AsyncIterator[Writer]:
         """Give the writing connection itself, for what concerns tables and not the gateway."""
         try:
             async with self.dialect.writing(None) as connection:

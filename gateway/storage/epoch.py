@@ -8,17 +8,16 @@ too. A database that was never restored has none.
 import secrets
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.storage import schema
-from gateway.storage.repository import Dialect
+from gateway.storage.repository import Dialect, Writer
 
 ROW = "epoch"
 EPOCH = select(schema.meta.c.value).where(schema.meta.c.key == ROW).scalar_subquery().label("epoch")
 """A column that says it, beside those of any table."""
 
 
-async def begin_epoch(connection: AsyncConnection, dialect: Dialect) -> None:
+async def begin_epoch(connection: Writer, dialect: Dialect) -> None:
     """Begin another line of history."""
     value = secrets.token_hex(8)
     statement = dialect.insert(schema.meta).values(key=ROW, value=value)

@@ -1,23 +1,47 @@
 """PostgreSQL as the store's engine: a server for one node or several."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import exc, func, select, text
+from sqlalchemy import event, exc, func, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from gateway import errors
 from gateway.storage import guard
+from gateway.storage.repository import Writer
 
 PATIENCE = 5.0
 """Seconds until a server that does not answer becomes Overloaded."""
 TURN = 20.0
 """Seconds that a transaction waits behind others, for a connection and for its owner's lock."""
+FRESH = 5.0
+"""Seconds for which a connection that was given back is good without being asked."""
 LOCKS = 0x63616C67
 """The space of our named advisory locks, so that they never meet an owner's."""
+
+
+def _returned(_connection: object, record: Any) -> None:
+    record.info["returned_at"] = time.monotonic()
+
+
+def _look(connection: Any, record: Any, _proxy: object) -> None:
+    """Have a connection that has ended replaced, with every other one of its age.
+
+    A server that ends it says so, which costs nothing to see. Only one that nobody used for a
+    while is asked, since a firewall in between may have forgotten it without a word.
+    """
+    if connection.driver_connection.is_closed():
+        raise exc.InvalidatePoolError
+    now = time.monotonic()
+    if now - record.info.get("returned_at", now) > FRESH:
+        try:
+            connection.ping()
+        except connection.dbapi.Error as error:
+            raise exc.InvalidatePoolError from error
 
 
 class Postgresql:
@@ -35,7 +59,6 @@ class Postgresql:
             pool_size=10,
             max_overflow=10,
             pool_timeout=TURN,
-            pool_pre_ping=True,
             hide_parameters=True,  # a failed statement is logged, what it carried is not
             connect_args={
                 "timeout": PATIENCE - 1,
@@ -47,6 +70,8 @@ class Postgresql:
             },
         )
         guard.install(self.engine.sync_engine)
+        event.listen(self.engine.sync_engine, "checkin", _returned)
+        event.listen(self.engine.sync_engine, "checkout", _look)
         self.readers = self.engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
@@ -69,7 +94,7 @@ class Postgresql:
                 await connection.execute(select(func.pg_advisory_xact_lock(owner_id)))
             yield connection
 
-    async def lock(self, connection: AsyncConnection, name: str) -> None:
+    async def lock(self, connection: Writer, name: str) -> None:
         """Hold a named lock until the transaction ends."""
         # Two keys, so that a name never meets an owner's lock, which has one.
         await connection.execute(

@@ -7,9 +7,12 @@ from sqlalchemy import CursorResult, Executable, Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.storage.direct import DirectConnection
+from gateway.storage.writing import Done, WritingConnection
 
-AnyConnection = AsyncConnection | DirectConnection
-"""What a transaction reads through; only the first kind writes."""
+Writer = AsyncConnection | WritingConnection
+"""What a transaction writes through, on PostgreSQL and on SQLite."""
+AnyConnection = Writer | DirectConnection
+"""What a transaction reads through."""
 
 
 class Dialect(Protocol):
@@ -18,7 +21,7 @@ class Dialect(Protocol):
     def insert(self, table: Any) -> Any:
         """Return an INSERT that knows ON CONFLICT."""
 
-    async def lock(self, connection: AsyncConnection, name: str) -> None:
+    async def lock(self, connection: Writer, name: str) -> None:
         """Hold a named lock until the transaction ends."""
 
 
@@ -32,12 +35,12 @@ class Repository:
         self.dialect = dialect
 
     @property
-    def writing(self) -> AsyncConnection:
+    def writing(self) -> Writer:
         """The connection of a transaction that writes."""
-        assert isinstance(self.connection, AsyncConnection), "this transaction only reads"
+        assert not isinstance(self.connection, DirectConnection), "this transaction only reads"
         return self.connection
 
-    async def _run(self, statement: Executable, **values: object) -> CursorResult[Any]:
+    async def _run(self, statement: Executable, **values: object) -> CursorResult[Any] | Done:
         """Write; `values` are those of a statement made once."""
         return await self.writing.execute(statement, values or None)
 

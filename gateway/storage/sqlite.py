@@ -5,19 +5,17 @@ import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import structlog
 from sqlalchemy import Engine, create_engine, event, exc
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from gateway import errors
-from gateway.storage import crossing, guard
+from gateway.storage import guard
 from gateway.storage.direct import READERS, DirectConnection, DirectReaders
+from gateway.storage.writing import WritingConnection
 
 PATIENCE = 5.0
 """Seconds until a file that another program has locked becomes Overloaded."""
@@ -25,8 +23,6 @@ MOST_PATIENCE = 30.0
 """Seconds that a writer waits for others which do get done; an answer may take 55."""
 BUSY_SLICE_MS = 500
 """How long SQLite itself waits for another process before the deadline is looked at again."""
-
-_CONNECT = {"isolation_level": None, "timeout": BUSY_SLICE_MS / 1000}
 
 
 class FileIdentity(NamedTuple):
@@ -49,36 +45,26 @@ class Sqlite:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        options: dict[str, Any] = {
-            "max_overflow": 0,
-            "pool_timeout": PATIENCE,
-            "hide_parameters": True,  # a failed statement is logged, what it carried is not
-        }
-        readers = create_engine(
-            URL.create("sqlite+pysqlite", database=str(path)),
-            connect_args=_CONNECT | {"check_same_thread": False},
-            pool_size=READERS,
-            **options,
-        )
-        self.writer = create_async_engine(
-            URL.create("sqlite+aiosqlite", database=str(path)),
-            async_creator=partial(crossing.connect, path, _CONNECT),
-            pool_size=1,
-            **options,
-        )
-        self._prepare(readers, begin="BEGIN", query_only=True)
-        self._prepare(self.writer.sync_engine, begin="BEGIN IMMEDIATE", query_only=False)
-        self._undoing: set[asyncio.Task[None]] = set()
-        event.listen(self.writer.sync_engine, "invalidate", self._undo)
-        self.readers = DirectReaders(readers)
+        self.readers = DirectReaders(self._engine(READERS, begin="BEGIN", query_only=True))
+        self.writer = WritingConnection(self._engine(1, begin="BEGIN IMMEDIATE", query_only=False))
         self._queue = asyncio.Lock()
         self._written = 0
-        self._writing: AsyncConnection | None = None
-        self._log = structlog.get_logger("gateway.storage")
         self._identity: FileIdentity | None = None
 
-    @staticmethod
-    def _prepare(engine: Engine, *, begin: str, query_only: bool) -> None:
+    def _engine(self, size: int, *, begin: str, query_only: bool) -> Engine:
+        engine = create_engine(
+            URL.create("sqlite+pysqlite", database=str(self.path)),
+            connect_args={
+                "isolation_level": None,
+                "timeout": BUSY_SLICE_MS / 1000,
+                "check_same_thread": False,
+            },
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=PATIENCE,
+            hide_parameters=True,  # a failed statement is logged, what it carried is not
+        )
+
         def prepare(dbapi_connection: Any, _record: object) -> None:
             cursor = dbapi_connection.cursor()
             for pragma in (
@@ -101,26 +87,7 @@ class Sqlite:
         event.listen(engine, "connect", prepare)
         event.listen(engine, "begin", start)
         guard.install(engine)
-
-    def _undo(self, dbapi_connection: Any, _record: object, _error: object) -> None:
-        """Roll back what a writer that was cancelled had begun, before its connection is closed.
-
-        Closing alone does not: while a cursor of a statement that was cut off is alive, in the
-        frames of the cancelled task, SQLite keeps the connection, its transaction and its lock.
-        """
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return  # at the interpreter's end: nobody is left to wait for the lock
-        # The connection's thread works in order, and the task that closes it is made after this.
-        task = loop.create_task(dbapi_connection.driver_connection.rollback())
-        self._undoing.add(task)
-        task.add_done_callback(self._undone)
-
-    def _undone(self, task: asyncio.Task[None]) -> None:
-        self._undoing.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._log.warning("store.rollback_failed", error=type(error).__name__)
+        return engine
 
     def create_file(self, *, anew: bool = False) -> None:
         """Make the file, for nobody else to read; refuse to begin anew where one has vanished."""
@@ -166,20 +133,17 @@ class Sqlite:
             yield connection
 
     @asynccontextmanager
-    async def writing(self, owner_id: int | None) -> AsyncIterator[AsyncConnection]:  # noqa: ARG002 - one writer at a time serves every owner
+    async def writing(self, owner_id: int | None) -> AsyncIterator[WritingConnection]:  # noqa: ARG002 - one writer at a time serves every owner
         """Give the writing connection, begun; commit when left without an error."""
         await self._turn()
         try:
             self._assert_same_file()
-            connection = self._writing = self._writing or await self.writer.connect()
             try:
-                await self._begin(connection, asyncio.get_running_loop().time() + PATIENCE)
-                yield connection
-                await connection.commit()
+                await self._begin(asyncio.get_running_loop().time() + PATIENCE)
+                yield self.writer
+                await self.writer.commit()
             except BaseException:
-                # What went wrong may have been the connection: the pool rolls back and looks at it.
-                self._writing = None
-                await asyncio.shield(asyncio.create_task(connection.close()))
+                await self.writer.reset()
                 raise
         finally:
             self._written += 1
@@ -202,20 +166,20 @@ class Sqlite:
             else:
                 return
 
-    async def _begin(self, connection: AsyncConnection, deadline: float) -> None:
+    async def _begin(self, deadline: float) -> None:
         while True:
             try:
-                await connection.begin()
+                await self.writer.begin()
             except exc.OperationalError as error:
                 if "locked" not in str(error.orig) or (
                     asyncio.get_running_loop().time() + BUSY_SLICE_MS / 1000 > deadline
                 ):
                     raise
-                await connection.rollback()
+                await self.writer.reset()
             else:
                 return
 
-    async def lock(self, connection: AsyncConnection, name: str) -> None:
+    async def lock(self, connection: object, name: str) -> None:
         """Do nothing: a writer is alone."""
 
     def translate(self, error: BaseException) -> BaseException:
@@ -236,7 +200,4 @@ class Sqlite:
     async def close(self) -> None:
         """Close every connection."""
         await self.readers.dispose()
-        if self._writing is not None:
-            await self._writing.close()
-            self._writing = None
         await self.writer.dispose()

@@ -4,12 +4,14 @@ import asyncio
 import shutil
 import sqlite3
 import stat
+import threading
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
 from gateway import errors
-from gateway.storage import sqlite
+from gateway.storage import postgresql, sqlite
 from gateway.storage.engine import open_store
 from gateway.storage.migrations import runner
 from gateway.storage.schema import metadata
@@ -211,10 +213,10 @@ async def test_a_write_cancelled_in_mid_statement_lets_go_of_the_lock(store, own
     with pytest.raises(asyncio.CancelledError) as kept:
         await cancelled
     async with store.connect() as connection:
-        hashes = (await connection.execute(text("SELECT password_hash FROM owner"))).scalars().all()
+        rows = (await connection.execute(text("SELECT password_hash FROM owner"))).all()
 
     assert kept.tb is not None  # the frames, so the cursor too, are alive until here
-    assert "lost" not in hashes
+    assert ("lost",) not in rows
 
 
 async def test_a_full_disk_is_overloaded_and_heals(sqlite_store, owner_id):
@@ -222,8 +224,8 @@ async def test_a_full_disk_is_overloaded_and_heals(sqlite_store, owner_id):
     async with sqlite_store.write() as transaction:
         collection = await transaction.collections.add(a_collection(owner_id))
     async with sqlite_store.connect() as connection:
-        pages = (await connection.exec_driver_sql("PRAGMA page_count")).scalar_one()
-        await connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 2}")
+        ((pages,),) = (await connection.execute(text("PRAGMA page_count"))).all()
+        await connection.execute(text(f"PRAGMA max_page_count={pages + 2}"))
 
     async def put(name: str) -> None:
         async with sqlite_store.write() as transaction:
@@ -232,7 +234,7 @@ async def test_a_full_disk_is_overloaded_and_heals(sqlite_store, owner_id):
     with pytest.raises(errors.Overloaded, match="full"):
         await put("big.ics")
     async with sqlite_store.connect() as connection:
-        await connection.exec_driver_sql("PRAGMA max_page_count=1000000")
+        await connection.execute(text("PRAGMA max_page_count=1000000"))
     await put("big.ics")
     async with sqlite_store.read() as transaction:
         assert await transaction.objects.count(collection.id) == 1
@@ -252,19 +254,42 @@ async def test_a_server_that_is_away_is_overloaded(tmp_path):
         await open_store(f"postgresql://calgate@/postgres?host={tmp_path}", tmp_path)
 
 
+ENDING = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE pid <> pg_backend_pid() AND application_name = 'calgate'"
+)
+
+
 @pytest.mark.postgresql
 async def test_ended_connections_are_replaced(postgresql_server, tmp_path):
     """After the server has ended every connection, the next write works."""
     store = await open_store(postgresql_server, tmp_path)
     other = await open_store(postgresql_server, tmp_path)
     async with other.connect() as connection:
-        await connection.execute(
-            text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE pid <> pg_backend_pid() AND application_name = 'calgate'"
-            )
-        )
+        await connection.execute(text(ENDING))
+    await asyncio.sleep(0.05)  # the server says so, and waits for nobody to hear it
     async with store.write(owner_id=1) as transaction:
         await transaction.counters.purge(0)
     await store.close()
     await other.close()
+
+
+@pytest.mark.postgresql
+async def test_a_connection_that_nobody_used_is_asked_first(
+    postgresql_server, tmp_path, monkeypatch
+):
+    """One whose end was never heard of is replaced before anything is written through it."""
+    monkeypatch.setattr(postgresql, "FRESH", 0.0)
+    store = await open_store(postgresql_server, tmp_path)
+
+    async def end_all() -> None:
+        connection = await asyncpg.connect(postgresql_server)
+        await connection.execute(ENDING)
+        await connection.close()
+
+    ending = threading.Thread(target=asyncio.run, args=(end_all(),))
+    ending.start()
+    ending.join()  # with the loop standing still, it hears of nothing
+    async with store.write(owner_id=1) as transaction:
+        await transaction.counters.purge(0)
+    await store.close()
