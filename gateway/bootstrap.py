@@ -121,6 +121,7 @@ async def open_gateway(config: Config, *, hashing: Cost = STRONG) -> AsyncIterat
             client=client,
             passwords=passwords,
         )
+        stack.push_async_callback(parts.grants.close)
         stack.push_async_callback(parts.outbox.close)
         stack.push_async_callback(parts.services.consent.close)
         metrics = Metrics()
@@ -155,7 +156,7 @@ class _Parts:
             postbox, cipher, translate, public_url=config.public_url, hosts=config.hosts
         )
         known = consents(config, clock)
-        grants = GrantService(store, clock, cipher, known, notices)
+        self.grants = grants = GrantService(store, clock, cipher, known, notices)
         sources = Registry(
             shared(
                 config,

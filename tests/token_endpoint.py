@@ -45,6 +45,9 @@ class TokenEndpoint:
         self.rotates = False
         self.expires_in: Any = 3600
         self.pause = 0.0
+        self.open = asyncio.Event()
+        """While it is not set, answers are held back."""
+        self.open.set()
         self.now = 0
         self._made = 0
         self._server: TestServer | None = None
@@ -86,6 +89,7 @@ class TokenEndpoint:
         fields = {key: str(value) for key, value in (await request.post()).items()}
         self.log.append((request.path, fields))
         await asyncio.sleep(self.pause)
+        await self.open.wait()
         if self.answers:
             status, text = self.answers.pop(0)
             return web.Response(status=status, text=text, content_type="application/json")

@@ -1,7 +1,8 @@
 """Access tokens of connections made by consent: kept sealed, renewed by one node at a time.
 
 Law: a refresh token is used by one node at a time, and what comes of it is stored before anybody
-uses it. "Sign in again" is believed only if no other node has stored newer tokens meanwhile.
+uses it, also where whoever asked has left: a refresh token may be good once. "Sign in again" is
+believed only if no other node has stored newer tokens meanwhile.
 """
 
 import asyncio
@@ -22,6 +23,8 @@ HOLD_SECONDS = 30
 """How long a node may take to fetch tokens, before another one may try."""
 WAIT_SECONDS = 20.0
 LOOK_SECONDS = 0.1
+STOP_SECONDS = 10.0
+"""How long tokens that are being fetched are waited for at the end."""
 QUIET = 50
 """Seconds for which a refusal is remembered: a dead consent costs its provider one call a minute,
 and a provider that said no by mistake is asked again within one."""
@@ -47,6 +50,7 @@ class GrantService:
         self._consents = consents
         self._notices = notices
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._fetching: set[asyncio.Task[str]] = set()
         self._log = structlog.get_logger("gateway.grants")
 
     def tokens(self, connection: Connection) -> TokenSource:
@@ -94,6 +98,14 @@ class GrantService:
         except TimeoutError:
             raise Unavailable(BUSY) from None
 
+    async def close(self, *, seconds: float = STOP_SECONDS) -> None:
+        """Let tokens that are being fetched be stored; break off what does not come."""
+        if self._fetching:
+            _, late = await asyncio.wait(set(self._fetching), timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
     async def _unkept(self, connection: Connection, rejected: str) -> str:
         """Serve a connection that is not stored yet, or is no more: nothing is kept of it."""
         grant = self.read(connection)
@@ -110,27 +122,46 @@ class GrantService:
     async def _renewed(self, connection: Connection, rejected: str) -> str:
         while True:
             async with self._store.write() as tx:
+                # First the right to renew, then the grant: what was read before might be what
+                # another node has just used up.
+                mine = await tx.connections.begin_refresh(
+                    connection.id, self._clock.now(), HOLD_SECONDS
+                )
                 current = await tx.connections.get(connection.id)
                 if current is None:
                     raise SignInNeeded(UNREADABLE)
                 grant = self.read(current)
                 found = self._ready(grant, rejected)
                 if found:
+                    if mine:
+                        await tx.connections.end_refresh(connection.id)
                     return found
-                mine = await tx.connections.begin_refresh(
-                    connection.id, self._clock.now(), HOLD_SECONDS
-                )
             if mine:
                 break
             await asyncio.sleep(LOOK_SECONDS)
+        fetching = asyncio.create_task(
+            self._fetched(current, grant, rejected), name="grants.refresh"
+        )
+        self._fetching.add(fetching)
+        fetching.add_done_callback(self._ended)
+        return await asyncio.shield(fetching)
+
+    def _ended(self, fetching: asyncio.Task[str]) -> None:
+        self._fetching.discard(fetching)
+        # Whoever waits is told; where nobody does any more, this is all that is left of it.
+        if not fetching.cancelled() and (error := fetching.exception()) is not None:
+            self._log.debug("grant.refresh_failed", error=type(error).__name__)
+
+    async def _fetched(self, connection: Connection, grant: Grant, rejected: str) -> str:
+        """Fetch tokens and store what comes of it."""
         try:
             fresh = await self._consent(connection).refresh(grant)
         except SignInNeeded as refusal:
-            return await self._refused(current, grant, refusal, rejected)
+            return await self._refused(connection, grant, refusal, rejected)
         except BaseException:
             await self._let_go(connection.id)
             raise
-        return await self._keep(current, grant, fresh)
+        return await self._keep(connection, grant, fresh)
 
     async def _keep(self, connection: Connection, before: Grant, fresh: Grant) -> str:
         async with self._store.write(owner_id=connection.owner_id) as tx:

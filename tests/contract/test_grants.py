@@ -89,6 +89,7 @@ async def account(store: ports.Store, clock: FakeClock, owner: Owner) -> AsyncIt
         made.service = made.node()
         await made.keep()
         yield made
+    await made.service.close()
     await desk.outbox.close()
 
 
@@ -136,6 +137,64 @@ async def test_two_nodes_renew_once(account: Account) -> None:
 
     assert set(await asyncio.gather(*calls)) == {"access-1"}
     assert account.provider.asked == ["refresh_token"]
+
+
+async def left_behind(account: Account) -> None:
+    """Ask for a token; leave once the provider, which holds its answer back, was asked for it."""
+    account.provider.open.clear()
+    asking = asyncio.create_task(account.token(rejected="access-0"))
+    while not account.provider.log:
+        await asyncio.sleep(0.005)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+
+async def test_what_comes_after_whoever_asked_has_left_is_kept(account: Account) -> None:
+    """A refresh token that is good once is not lost with a visitor, nor at the gateway's end."""
+    account.provider.rotates = True
+    await left_behind(account)
+    account.provider.open.set()
+    await account.service.close()
+
+    assert (await account.kept()).refresh_token == "refresh-1"
+    assert account.provider.refresh_tokens.keys() == {"refresh-1"}
+
+
+async def test_who_asks_after_one_that_left_waits_for_the_same(account: Account) -> None:
+    """On any node: the request that is under way stays the only one."""
+    account.provider.rotates = True
+    await left_behind(account)
+    asked = [
+        asyncio.create_task(one.tokens(account.connection).access_token(rejected="access-0"))
+        for one in (account.service, account.node())
+    ]
+    await asyncio.sleep(0)
+    account.provider.open.set()
+
+    assert await asyncio.gather(*asked) == ["access-1", "access-1"]
+    assert account.provider.asked == ["refresh_token"]
+
+
+async def test_a_refusal_counts_where_nobody_waits_for_it(account: Account) -> None:
+    """A dead consent is marked and told also if whoever found it has left."""
+    account.provider.answers.append((400, '{"error": "invalid_grant"}'))
+    await left_behind(account)
+    account.provider.open.set()
+    await account.service.close()
+
+    assert (await account.kept()).refused_at
+    assert len(await account.desk.mails()) == 1
+
+
+async def test_at_the_end_a_provider_that_hangs_is_given_up(account: Account) -> None:
+    """It is not waited for without end, and the next process may ask at once."""
+    await left_behind(account)
+    await account.service.close(seconds=0.01)
+    account.provider.open.set()
+    node = account.node()
+
+    assert await node.tokens(account.connection).access_token(rejected="access-0") != "access-0"
 
 
 async def test_a_node_that_died_holds_nobody_up(account: Account) -> None:
