@@ -1,33 +1,26 @@
-"""Merged feeds over HTTP, read by other programs' parsers."""
+"""What merged feeds show, read by other programs' parsers: times only, titles, or everything."""
 
 import gzip
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
-from types import SimpleNamespace
 
 import icalendar
 import pytest
 import recurring_ical_events
 import vobject
-from aiohttp import ClientResponse, web
-from aiohttp.test_utils import TestClient, TestServer
 
-from gateway.errors import Invalid, NotFound
-from gateway.model.collection import Collection
-from gateway.model.feed import Feed, Visibility
-from gateway.model.principal import Owner
-from gateway.model.timerange import DAY, HOUR, format_utc
-from gateway.services.feeds import FeedService
-from gateway.services.freebusy import FreeBusyService
-from gateway.services.objects import ObjectService
-from gateway.services.tokens import new_id
-from gateway.storage.cipher import KeyRing, new_key
 from gateway.storage.engine import SqlStore
-from gateway.web.feeds import routes
-from tests.builders import a_collection, an_event, an_owner
-from tests.conftest import START, FakeClock
+from tests.builders import an_event
+from tests.conftest import FakeClock
+from tests.feed_world import World, feed_world, times
+
+
+@pytest.fixture
+async def world(sqlite_store: SqlStore, clock: FakeClock) -> AsyncIterator[World]:
+    """Serve the feeds of a gateway over SQLite."""
+    async with feed_world(sqlite_store, clock) as made:
+        yield made
+
 
 CANARY = "canary-9d2f"
 RICH = {
@@ -63,79 +56,6 @@ ZONE = (
     "BEGIN:DAYLIGHT\r\nDTSTART:19700329T020000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0200\r\n"
     "RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU\r\nEND:DAYLIGHT\r\nEND:VTIMEZONE\r\n"
 )
-
-
-@dataclass
-class World:
-    """A gateway's feeds over HTTP, with one owner and one calendar."""
-
-    store: SqlStore
-    clock: FakeClock
-    owner: Owner
-    home: Collection
-    feeds: FeedService
-    objects: ObjectService
-    client: TestClient[web.Request, web.Application]
-    count: int = 0
-
-    async def put(self, data: bytes, *, name: str = "", calendar: Collection | None = None) -> None:
-        """Store an event."""
-        self.count += 1
-        where = calendar or self.home
-        await self.objects.put(self.owner, where, name or f"{self.count}.ics", data)
-
-    async def calendar(self, **values: object) -> Collection:
-        """Add a second calendar."""
-        async with self.store.write() as tx:
-            made = a_collection(self.owner.id, name=new_id("c"), **values)
-            return await tx.collections.add(made)
-
-    async def feed(self, show: str = "busy", calendars: tuple[str, ...] = ()) -> tuple[Feed, str]:
-        """Add a feed; return it and its path without ending."""
-        feed, token = await self.feeds.add(
-            self.owner, label="Mine", visibility=Visibility(show), calendars=calendars
-        )
-        return feed, f"/feeds/{token}"
-
-    async def get(self, path: str, **headers: str) -> ClientResponse:
-        """Ask for a path; header names are given with underscores."""
-        plain = {name.replace("_", "-"): value for name, value in headers.items()}
-        return await self.client.get(path, headers={"Accept-Encoding": "identity"} | plain)
-
-    async def events(self, path: str) -> list[icalendar.Event]:
-        """Read a feed with the icalendar package."""
-        answer = await self.get(f"{path}.ics")
-        assert answer.status == 200, await answer.text()
-        return list(icalendar.Calendar.from_ical(await answer.read()).walk("VEVENT"))
-
-
-@pytest.fixture
-async def world(sqlite_store: SqlStore, clock: FakeClock) -> AsyncIterator[World]:
-    """Serve the feeds of a gateway over SQLite."""
-    async with sqlite_store.write() as tx:
-        owner = await tx.owners.add(an_owner(), "hash")
-        home = await tx.collections.add(a_collection(owner.id))
-    freebusy = FreeBusyService(sqlite_store, clock)
-    feeds = FeedService(sqlite_store, clock, freebusy, KeyRing.from_text(new_key()))
-    app = web.Application()
-    app.add_routes(routes(SimpleNamespace(feeds=feeds, clock=clock)))
-    async with TestClient(TestServer(app), auto_decompress=False) as client:
-        yield World(
-            store=sqlite_store,
-            clock=clock,
-            owner=owner,
-            home=home,
-            feeds=feeds,
-            objects=ObjectService(sqlite_store, clock),
-            client=client,
-        )
-
-
-def times(events: list[icalendar.Event]) -> list[tuple[str, str]]:
-    """Return start and end of each event."""
-    return [
-        (event["DTSTART"].to_ical().decode(), event["DTEND"].to_ical().decode()) for event in events
-    ]
 
 
 async def test_a_busy_feed_holds_times_and_nothing_else(world: World) -> None:
@@ -361,181 +281,3 @@ async def test_vobject_reads_every_feed(world: World, show: str) -> None:
     assert len(calendar.vevent_list) == 1
     (line,) = free_busy.vfreebusy.contents["freebusy"]
     assert [(a.hour, b.hour) for a, b in line.value] == [(9, 10)]
-
-
-async def test_a_feed_follows_the_selection_or_its_own_calendars(world: World) -> None:
-    """Without calendars of its own a feed shows the selected ones; with them, exactly those."""
-    other = await world.calendar(selected=False)
-    await world.put(an_event("a", start="20261201T090000Z", end="20261201T100000Z"))
-    await world.put(an_event("b", start="20261202T090000Z", end="20261202T100000Z"), calendar=other)
-    _, selected = await world.feed()
-    _, chosen = await world.feed(calendars=(other.public_id,))
-
-    assert times(await world.events(selected)) == [("20261201T090000Z", "20261201T100000Z")]
-    assert times(await world.events(chosen)) == [("20261202T090000Z", "20261202T100000Z")]
-
-
-async def test_a_feed_cannot_name_another_owners_calendar(world: World) -> None:
-    """A calendar that is not the owner's does not exist for the feed."""
-    async with world.store.write() as tx:
-        eve = await tx.owners.add(an_owner(email="eve@example.org"), "hash")
-    with pytest.raises(Invalid):
-        await world.feeds.add(
-            eve, label="", visibility=Visibility.FULL, calendars=(world.home.public_id,)
-        )
-
-
-async def test_uids_cannot_be_linked_between_feeds(world: World) -> None:
-    """The same event has another UID in each feed, and neither is its own."""
-    await world.put(an_event("linkable", end="20261201T100000Z"))
-    paths = [(await world.feed(show))[1] for show in ("busy", "busy", "title", "full")]
-    uids = [str((await world.events(path))[0]["UID"]) for path in paths]
-
-    assert len(set(uids)) == 4
-    assert not any("linkable" in uid for uid in uids)
-
-
-async def test_a_revoked_feed_is_dead_at_once(world: World) -> None:
-    """After removal the address answers 404, also for who has it cached; others live on."""
-    feed, path = await world.feed()
-    _, other = await world.feed()
-    tag = (await world.get(f"{path}.ics")).headers["ETag"]
-    await world.feeds.remove(world.owner.id, feed.id)
-
-    assert (await world.get(f"{path}.ics", If_None_Match=tag)).status == 404
-    assert (await world.get(f"{other}.ics")).status == 200
-
-
-async def test_a_disabled_owners_feeds_are_dead(world: World) -> None:
-    """A feed dies with its owner's account."""
-    _, path = await world.feed()
-    await world.get(f"{path}.ics")
-    async with world.store.write() as tx:
-        await tx.owners.update(replace(world.owner, disabled=True))
-
-    assert (await world.get(f"{path}.ics")).status == 404
-
-
-async def test_every_wrong_address_looks_the_same(world: World) -> None:
-    """Guessed, shortened, lengthened and decorated tokens get one and the same 404."""
-    _, path = await world.feed()
-    wrong = [
-        "/feeds/" + "A" * 32 + ".ics",
-        f"{path[:-1]}.ics",
-        f"{path}A.ics",
-        f"{path}%00.ics",
-        f"{path}.html",
-        "/feeds/jane@example.org.ics",
-        "/feeds/",
-        "/feeds/a/b.ics",
-    ]
-    answers = [await world.get(address) for address in wrong]
-
-    assert {answer.status for answer in answers} == {404}
-    assert len({await answer.text() for answer in answers}) == 1
-    assert len({answer.headers["Content-Type"] for answer in answers}) == 1
-
-
-async def test_a_token_is_long_and_not_in_the_database(world: World, data_dir: Path) -> None:
-    """The address has 160 or more random bits; the files hold only its digest and a sealed copy."""
-    feed, path = await world.feed()
-    token = path.rpartition("/")[2]
-    stored = b"".join(file.read_bytes() for file in data_dir.iterdir())
-
-    assert len(token) * 6 >= 160
-    assert feed.token_digest.encode() in stored
-    assert token.encode() not in stored
-    assert world.feeds.token(feed) == token
-
-
-async def test_only_the_owner_removes_a_feed(world: World) -> None:
-    """Another owner's feed does not exist."""
-    feed, _ = await world.feed()
-    with pytest.raises(NotFound):
-        await world.feeds.remove(world.owner.id + 1, feed.id)
-
-    assert [found.id for found in await world.feeds.list(world.owner.id)] == [feed.id]
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "start=20261201T000000Z&end=20261202T000000Z",
-        "start=2026-12-01T00:00:00Z&end=2026-12-02T00:00:00Z",
-        "period=20261201T000000Z/20261202T000000Z",
-        "period=2026-12-01T00:00:00Z/PT24H",
-        "period=20261201T000000Z/P1D",
-    ],
-)
-async def test_free_busy_answers_for_the_asked_window(world: World, query: str) -> None:
-    """Every form of window gives the same answer, clipped to it."""
-    await world.put(an_event("a", start="20261130T230000Z", end="20261201T010000Z"))
-    await world.put(an_event("b", start="20261203T090000Z", end="20261203T100000Z"))
-    _, path = await world.feed()
-    text = await (await world.get(f"{path}.ifb?{query}")).text()
-    (found,) = icalendar.Calendar.from_ical(text).walk("VFREEBUSY")
-
-    assert found["DTSTART"].to_ical() == b"20261201T000000Z"
-    assert found["DTEND"].to_ical() == b"20261202T000000Z"
-    assert "FREEBUSY;FBTYPE=BUSY:20261201T000000Z/20261201T010000Z\r\n" in text
-    assert text.count("FREEBUSY;") == 1
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "start=yesterday",
-        "start=20261201",
-        "start=20261201T000000",
-        "start=2026-12-01T00:00:00%2B01:00",
-        "start=20261301T000000Z",
-        "start=20261202T000000Z&end=20261201T000000Z",
-        "start=20261201T000000Z&end=20261201T000000Z",
-        "start=20261201T000000Z&end=x",
-        "end=20200101T000000Z",
-        "period=20261201T000000Z",
-        "period=/",
-        "period=x/y",
-        "period=20261201T000000Z/P",
-        "period=20261201T000000Z/-PT1H",
-        "period=20261201T000000Z/P1D&start=20261201T000000Z",
-        "start=19900101T000000Z&end=19910101T000000Z",
-        "start=21000101T000000Z&end=21010101T000000Z",
-        "start=00000000T000000Z",
-        "start=99991231T235959Z",
-        "start=20261201T000000Z&end=%00",
-        "start=" + "9" * 3000,
-    ],
-)
-async def test_a_bad_window_is_a_sentence(world: World, query: str) -> None:
-    """What is no usable window gets 400 and one sentence that says what would be."""
-    _, path = await world.feed()
-    answer = await world.get(f"{path}.ifb?{query}")
-
-    assert answer.status == 400
-    assert (await answer.text()).strip().endswith(".")
-
-
-async def test_history_cannot_be_harvested(world: World) -> None:
-    """A window from 1990 to 2100 is answered from yesterday to a year ahead."""
-    await world.put(an_event("old", start="20261001T090000Z", end="20261001T100000Z"))
-    _, path = await world.feed()
-    answer = await world.get(f"{path}.ifb?start=19900101T000000Z&end=21000101T000000Z")
-    text = await answer.text()
-
-    midnight = START - START % DAY
-    assert f"DTSTART:{format_utc(midnight - DAY)}" in text
-    assert f"DTEND:{format_utc(midnight + 366 * DAY)}" in text
-    assert "FREEBUSY;" not in text
-    assert await world.events(path) == []
-
-
-async def test_a_feed_moves_on_with_the_days(world: World) -> None:
-    """A cached rendering does not outlive its day: what is past leaves the feed."""
-    await world.put(an_event("a", start="20261125T090000Z", end="20261125T100000Z"))
-    _, path = await world.feed()
-    before = await world.events(path)
-    world.clock.advance(3 * DAY + HOUR)
-
-    assert len(before) == 1
-    assert await world.events(path) == []
