@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from gateway import ports
 from gateway.adapters.oauth_google import CHANGES_EVENTS, SEES_CALENDARS
@@ -64,7 +65,7 @@ async def test_the_store_shows_no_verifier(screen: Screen) -> None:
     """State and verifier are worth nothing to whoever reads the database."""
     query = await screen.begin()
     async with screen.desk.store.connect() as connection:
-        rows = (await connection.exec_driver_sql("SELECT * FROM consent")).all()
+        rows = (await connection.execute(text("SELECT * FROM consent"))).all()
 
     assert query["state"] not in str(rows)
     assert "verifier" not in str(rows)

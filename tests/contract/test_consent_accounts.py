@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from gateway import ports
 from gateway.errors import NotFound
@@ -154,7 +155,7 @@ async def test_disconnecting_takes_the_consent_back(screen: Screen) -> None:
     assert screen.provider.refresh_tokens == {}
     assert "connection.ended" in [event for event, _ in await screen.trail()]
     async with screen.desk.store.connect() as connection:
-        rows = (await connection.exec_driver_sql("SELECT id FROM ended_connection")).all()
+        rows = (await connection.execute(text("SELECT id FROM ended_connection"))).all()
     assert rows == []
 
 
