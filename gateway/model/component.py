@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.errors import Condition, Refused
 from gateway.model.content_line import Property, fold, read_lines, unescape_text, write_line
+from gateway.model.lenient_lines import read_leniently
 
 MAX_DEPTH = 8
 MAX_COMPONENTS = 100_000
@@ -76,7 +77,7 @@ def parse_many(data: bytes, *, lenient: bool = True) -> list[Component]:
 def _read(data: bytes, *, lenient: bool) -> Iterator[Component]:
     """Yield the outermost VCALENDARs; lenient reading drops what cannot belong to one."""
     reader = _Reader(lenient=lenient)
-    for item in read_lines(data, lenient=lenient):
+    for item in read_leniently(data) if lenient else read_lines(data):
         if item.name == "BEGIN":
             reader.begin(item.value.strip().upper())
         elif item.name == "END":

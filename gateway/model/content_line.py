@@ -12,28 +12,12 @@ from typing import NamedTuple
 from gateway.errors import Condition, Refused
 
 MAX_LINES = 200_000
-MAX_PROPERTIES = 2_000
-"""Lines of one component, its alarms' included, from which on only what tells its time is read."""
-FEW_DATES = 1_000
-"""Exceptions in a run, each on a line of its own, from which on they are read as lists."""
 MAX_PARAMETERS = 100
-MAX_LENIENT_VALUE = 1 << 20
-SHORTENED = 1_024
 FOLD_OCTETS = 75
-_CONTROLS = bytes([*range(9), 11, 12, *range(14, 32), 127])
+CONTROLS = bytes([*range(9), 11, 12, *range(14, 32), 127])
 _CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _BARE_CR = re.compile(rb"\r(?!\n)")
 _PLAIN = re.compile(r"([A-Za-z0-9_.-]+):")
-_TELLS_TIME = re.compile(
-    rb"BEGIN:|END:|DT|DUE|DURATION|RRULE|RDATE|EXDATE|RECURRENCE-ID|UID|STATUS|TRANSP|SEQUENCE"
-    rb"|CLASS|CREATED|COMPLETED|FREEBUSY|TZ|X-MICROSOFT|X-CALGATE",
-    re.IGNORECASE,
-)
-_ALARM = re.compile(rb"BEGIN:VALARM\s*\Z", re.IGNORECASE)
-_EDGE = re.compile(rb"(BEGIN|END):", re.IGNORECASE)
-# Nothing quoted, and no zone with a bare colon in its name: the head ends at the first colon.
-_DATES = re.compile(rb'(?:EXDATE|RDATE)[^:"(]*:', re.IGNORECASE)
-_DATES_BEGIN = frozenset(b"EeRr")
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _PARAMETER_VALUE = re.compile(r'"([^"]*)"|([^";:,]*)')
 # Exchange writes TZID=(UTC+01:00) Amsterdam\, Berlin:20260725T090000 without the quotes.
@@ -65,19 +49,14 @@ def _refuse(number: int, detail: str) -> Refused:
     return Refused(Condition.VALID_CALENDAR_DATA, f"line {number}: {detail}")
 
 
-def read_lines(data: bytes, *, lenient: bool = False) -> Iterator[Property]:
+def read_lines(data: bytes) -> Iterator[Property]:
     """Yield the properties of a stream, BEGIN and END included.
 
-    Strict: what is not a content line is refused with its number. Lenient, for what other servers
-    wrote: control characters are stripped, a bare CR ends a line, broken lines are passed over.
+    What is not a content line is refused with its number.
     """
     data = data.removeprefix(b"\xef\xbb\xbf")
-    if lenient:
-        data = data.translate(None, _CONTROLS).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    else:
-        _refuse_stray_bytes(data)
-    data = unfold(data)
-    return _lenient_lines(data) if lenient else _strict_lines(data)
+    _refuse_stray_bytes(data)
+    return _strict_lines(unfold(data))
 
 
 def unfold(data: bytes) -> bytes:
@@ -85,11 +64,13 @@ def unfold(data: bytes) -> bytes:
 
     No pattern, here and above: on ten megabytes of folds one would hold every thread for seconds.
     """
-    return data.replace(b"\r\n", b"\n").replace(b"\n ", b"").replace(b"\n\t", b"")
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n")
+    return data.replace(b"\n ", b"").replace(b"\n\t", b"")
 
 
 def _refuse_stray_bytes(data: bytes) -> None:
-    if data.count(b"\r") == data.count(b"\r\n") and data == data.translate(None, _CONTROLS):
+    if data.count(b"\r") == data.count(b"\r\n") and data == data.translate(None, CONTROLS):
         return
     for pattern, what in (
         (_BARE_CR, "a carriage return without a line feed"),
@@ -113,82 +94,6 @@ def _strict_lines(data: bytes) -> Iterator[Property]:
             raise _refuse(number, "not UTF-8") from error
         except ValueError as error:
             raise _refuse(number, str(error)) from error
-
-
-def _lenient_lines(data: bytes) -> Iterator[Property]:
-    """Read what can be read; past MAX_PROPERTIES only what shapes a component or tells its time.
-
-    A value too long to matter for time is cut.
-    """
-    lines, in_alarm = 0, False
-    for raw in _joined_dates(data):
-        lines += 1
-        if lines > MAX_PROPERTIES:
-            if in_alarm:
-                # Whatever begins or ends, it ends what is passed over: no event is lost in it.
-                in_alarm = not _EDGE.match(raw)
-                if in_alarm or raw[:10].upper() == b"END:VALARM":
-                    continue
-            if not _TELLS_TIME.match(raw):
-                continue
-            in_alarm = bool(_ALARM.match(raw))
-            if in_alarm:
-                continue
-        stripped = raw.rstrip(b"\r\n \t") if len(raw) < MAX_LENIENT_VALUE else _cut(raw)
-        if not stripped:
-            continue
-        try:
-            item = parse_line(stripped.decode("utf-8", "replace"))
-        except ValueError:
-            continue
-        if item.name == "BEGIN" and item.value.strip().upper() != "VALARM":
-            lines = 0
-        yield item
-
-
-def _joined_dates(data: bytes) -> Iterator[bytes]:
-    """Yield the lines; a long run of exceptions or dates, one a line, comes as lists of dates."""
-    head, run = b"", []
-    for raw in io.BytesIO(data):
-        if head and raw.startswith(head):
-            run.append(raw)
-            continue
-        if run:
-            yield from _as_lists(head, run)
-            run = []
-        found = _DATES.match(raw) if raw[0] in _DATES_BEGIN else None
-        head = found[0] if found else b""
-        yield raw
-    if run:
-        yield from _as_lists(head, run)
-
-
-def _as_lists(head: bytes, run: list[bytes]) -> Iterator[bytes]:
-    if len(run) < FEW_DATES:
-        yield from run
-        return
-    for start in range(0, len(run), FEW_DATES):
-        values = (raw[len(head) :].strip() for raw in run[start : start + FEW_DATES])
-        yield head + b",".join(value for value in values if value)
-
-
-def _cut(raw: bytes) -> bytes:
-    return raw.rstrip(b"\r\n \t") if is_list_of_dates(raw) else shortened(raw)
-
-
-def is_list_of_dates(raw: bytes) -> bool:
-    """Tell whether a line holds what counts however long it is."""
-    return raw[:6].upper() in (b"EXDATE", b"RDATE:", b"RDATE;", b"FREEBU")
-
-
-def shortened(raw: bytes) -> bytes:
-    """Return the beginning of a text nobody can use whole; half an attachment is none."""
-    if raw[:6].upper() == b"ATTACH":
-        return b""
-    end = SHORTENED
-    while end < len(raw) and _CONTINUES[raw[end]]:
-        end += 1
-    return raw[:end]
 
 
 def parse_line(line: str) -> Property:
@@ -263,6 +168,10 @@ def fold(line: str) -> bytes:
     octets = line.encode("utf-8", "replace")
     if len(octets) <= FOLD_OCTETS:
         return octets + b"\r\n"
+    if octets.isascii():  # lists of dates mostly, of megabytes
+        more = range(FOLD_OCTETS, len(octets), FOLD_OCTETS - 1)
+        cut = [octets[:FOLD_OCTETS], *[octets[at : at + FOLD_OCTETS - 1] for at in more]]
+        return b"\r\n ".join(cut) + b"\r\n"
     parts: list[bytes] = []
     start, room = 0, FOLD_OCTETS
     while start < len(octets):

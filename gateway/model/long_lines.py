@@ -7,7 +7,8 @@ its event are wanted all the same. What passes here is bounded by what is kept, 
 import re
 from enum import Enum, auto
 
-from gateway.model.content_line import MAX_LENIENT_VALUE, is_list_of_dates, shortened, unfold
+from gateway.model.content_line import unfold
+from gateway.model.lenient_lines import MAX_LENIENT_VALUE, is_list_of_dates, shortened
 
 STEP = 64 * 1024
 _WIDE = (b"\xff\xfe", b"\xfe\xff")

@@ -5,6 +5,7 @@ that makes no sense is refused by itself and costs no other.
 """
 
 import codecs
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,11 +58,11 @@ def decode(data: bytes, charset: str | None = None) -> str:
     for mark, encoding in MARKS:
         if data.startswith(mark):
             return data.decode(encoding, "replace")
-    data = unfold(data)  # a fold may stand inside a character (section 3.1)
-    try:
+    with contextlib.suppress(UnicodeDecodeError):
         return data.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
+    data = unfold(data)  # a fold may stand inside a character (section 3.1)
+    with contextlib.suppress(UnicodeDecodeError):
+        return data.decode("utf-8")
     try:
         return data.decode(charset or "cp1252")
     except (LookupError, UnicodeError):

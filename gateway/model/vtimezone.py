@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from gateway.errors import Refused
 from gateway.model.component import Component
+from gateway.model.lenient_lines import MAX_OBSERVANCES, OBSERVANCES
 from gateway.model.local_time import WallTime, parse_offset, parse_wall
 from gateway.model.rrule import Frequency, Rule, parse_rule
 from gateway.model.rrule_times import Budget, RuleTimes
 from gateway.model.timerange import DAY, Instant
 from gateway.model.zone import FixedZone, Zone
 
-MAX_OBSERVANCES = 1_000
 MAX_ONSETS = 2_000
 _DECADE = 3653 * DAY
 _LOOK_BACK = 400 * DAY
@@ -91,14 +91,11 @@ def zone_from_vtimezone(component: Component, *, lenient: bool = True) -> Zone |
     name = component.text("TZID")
     if not name and not lenient:
         raise ValueError("a VTIMEZONE without TZID")
+    told = [item for item in component.components if item.name in OBSERVANCES]
+    if len(told) > MAX_OBSERVANCES and not lenient:
+        raise ValueError(f"more than {MAX_OBSERVANCES:,} observances in a VTIMEZONE")
     observances: list[_Observance] = []
-    for item in component.components:
-        if item.name not in ("STANDARD", "DAYLIGHT"):
-            continue
-        if len(observances) >= MAX_OBSERVANCES:
-            if not lenient:
-                raise ValueError(f"more than {MAX_OBSERVANCES:,} observances in a VTIMEZONE")
-            break
+    for item in told[:MAX_OBSERVANCES]:
         try:
             observances.append(_observance(item, lenient=lenient))
         except ValueError:

@@ -1,7 +1,6 @@
 """Content lines: what is written is read back, nothing starts another line, nothing is lost."""
 
 import contextlib
-from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -10,8 +9,6 @@ from hypothesis import strategies as st
 from gateway.errors import Refused
 from gateway.model.component import Component, parse, parse_many, serialize
 from gateway.model.content_line import (
-    FEW_DATES,
-    MAX_PROPERTIES,
     as_text,
     clean_text,
     fold,
@@ -103,46 +100,6 @@ def test_a_broken_line_is_named(line: bytes, said: str) -> None:
 
     assert said in refused.value.detail
     assert "line 2" in refused.value.detail
-
-
-def test_lenient_reading_passes_over_what_is_broken() -> None:
-    """A feed's broken lines cost only themselves."""
-    data = b"A:1\r\nnothing\r\nB\x00:2\r\nC:3\rD:4\r\n"
-
-    assert [item.name for item in read_lines(data, lenient=True)] == ["A", "B", "C", "D"]
-
-
-def test_past_its_limit_a_component_is_read_for_its_time_only() -> None:
-    """Of thousands of attendees, alarms and extensions the first stay, and every time counts."""
-    many = b"ATTENDEE:mailto:a@example.org\r\nX-A:1\r\n" * MAX_PROPERTIES
-    alarm = b"BEGIN:VALARM\r\nACTION:DISPLAY\r\nDURATION:PT1S\r\nEND:VALARM\r\n"
-    event = b"BEGIN:VEVENT\r\n" + many + alarm * 10 + b"DTSTART:20261130T090000Z\r\nEND:VEVENT\r\n"
-    names = Counter(item.name for item in read_lines(event + event, lenient=True))
-
-    assert names["DTSTART"] == names["BEGIN"] == names["END"] == 2
-    assert names["DURATION"] == 0
-    assert names["ATTENDEE"] == MAX_PROPERTIES  # half of the lines of each of two events
-
-
-@pytest.mark.parametrize("after", [b"END:VEVENT", b"BEGIN:VEVENT"])
-def test_an_alarm_without_an_end_swallows_no_event(after: bytes) -> None:
-    """What is passed over of an alarm ends wherever anything else begins or ends."""
-    data = b"X-A:1\r\n" * MAX_PROPERTIES + b"BEGIN:VALARM\r\nX:1\r\n" + after + b"\r\n"
-    *_, last = read_lines(data, lenient=True)
-
-    assert f"{last.name}:{last.value}".encode() == after
-
-
-@pytest.mark.parametrize("name", ["EXDATE", "RDATE;TZID=Europe/Amsterdam"])
-def test_long_runs_of_dates_come_as_lists(name: str) -> None:
-    """Thousands of exceptions, one a line, say the same as in a few lists."""
-    times = [f"{20261101 + day % 28}T{day // 28 % 24:02d}0000" for day in range(FEW_DATES * 2 + 7)]
-    lines = "".join(f"{name}:{time}\r\n" for time in times) + f"{name};X=1:20261231T000000\r\n"
-    found = list(read_lines(lines.encode(), lenient=True))
-
-    assert [time for item in found for time in item.value.split(",")] == [*times, "20261231T000000"]
-    assert len(found) == 5
-    assert found[0].params == found[1].params
 
 
 def test_many_parameters_are_refused_not_counted() -> None:

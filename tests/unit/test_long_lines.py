@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from gateway.model.content_line import MAX_LENIENT_VALUE, read_lines
+from gateway.model.lenient_lines import MAX_LENIENT_VALUE, read_leniently
 from gateway.model.long_lines import LongLines
 
 LONG = MAX_LENIENT_VALUE + 1
@@ -24,7 +24,7 @@ def sieved(data: bytes, *sizes: int) -> bytes:
 
 def read(data: bytes) -> list[tuple[str, str]]:
     """Return the names and values of a stream, read leniently."""
-    return [(item.name, item.value) for item in read_lines(data, lenient=True)]
+    return [(item.name, item.value) for item in read_leniently(data)]
 
 
 @pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r"], ids=repr)

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.model.zones import zone, zone_names
+from gateway.model.component import Component
+from gateway.model.content_line import raw_property
+from gateway.model.lenient_lines import MAX_OBSERVANCES
+from gateway.model.zones import zone, zone_from_vtimezone, zone_names
 
 
 @pytest.mark.parametrize(
@@ -106,3 +109,19 @@ def test_an_instant_is_found_by_its_wall_time(name: str, instant: int) -> None:
 
     assert found.wall_of(again) == found.wall_of(instant)
     assert again <= instant
+
+
+@pytest.mark.parametrize(
+    ("broken", "is_known"), [(MAX_OBSERVANCES - 1, True), (MAX_OBSERVANCES, False)]
+)
+def test_only_the_first_observances_of_a_zone_count(broken: int, is_known: bool) -> None:
+    """Broken observances count among those that are read, as the reader of lines counts them."""
+    good = [
+        raw_property("DTSTART", "19700101T000000"),
+        raw_property("TZOFFSETFROM", "+0100"),
+        raw_property("TZOFFSETTO", "+0100"),
+    ]
+    observances = [Component("STANDARD")] * broken + [Component("STANDARD", good)]
+    definition = Component("VTIMEZONE", [raw_property("TZID", "T")], observances)
+
+    assert (zone_from_vtimezone(definition) is not None) is is_known
