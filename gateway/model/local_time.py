@@ -20,9 +20,9 @@ EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - wall times have no zone by definition
 LOWEST_WALL: WallTime = (date(1, 1, 2).toordinal() - EPOCH_ORDINAL) * DAY
 HIGHEST_WALL: WallTime = (date(9999, 12, 30).toordinal() - EPOCH_ORDINAL) * DAY
-_DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
+_DATE = re.compile(r"[0-9]{8}")
 _DATE_TIME = re.compile(r"([0-9]{8})T([0-9]{6})(Z?)", re.IGNORECASE)
-UTC_LENGTH = len("20261130T090000Z")
+LOCAL_LENGTH = len("20261130T090000")
 _DURATION = re.compile(
     r"([+-]?)P(?:([0-9]{1,9})W)?(?:([0-9]{1,9})D)?"
     r"(T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9})S)?)?",
@@ -54,10 +54,9 @@ class Duration(NamedTuple):
 @lru_cache(maxsize=4096)  # a list of dates has few days and times of day; what is none is not kept
 def parse_day(text: str) -> DayNumber:
     """Return the day of a DATE value; raise ValueError where the calendar has no such day."""
-    found = _DATE.fullmatch(text)
-    if found is None:
+    if _DATE.fullmatch(text) is None:
         raise ValueError(f"no date: {text[:40]}")
-    return date(int(found[1]), int(found[2]), int(found[3])).toordinal() - EPOCH_ORDINAL
+    return date.fromisoformat(text).toordinal() - EPOCH_ORDINAL
 
 
 def parse_wall(text: str) -> WallValue:
@@ -70,14 +69,29 @@ def parse_wall(text: str) -> WallValue:
     return WallValue(wall, is_date=False, is_utc=bool(found[3]))
 
 
-def parse_utc(text: str) -> WallTime | None:
-    """Return a DATE-TIME in UTC, by the shortest way, or None for whatever else this may be.
+def parse_wall_list(value: str) -> tuple[list[WallTime], bool] | None:
+    """Return a list of DATE-TIMEs of one form, and whether it is the one of UTC; else None.
 
-    Lists of a hundred thousand exceptions or dates are made of nothing else.
+    Lists of a hundred thousand exceptions or dates are made of nothing else: each different day
+    and time of day is read once. Raises ValueError where the calendar or the clock has no such.
     """
-    if len(text) != UTC_LENGTH or text[8] != "T" or text[15] != "Z":
+    is_utc = value[LOCAL_LENGTH : LOCAL_LENGTH + 1] == "Z"
+    step = LOCAL_LENGTH + is_utc + 1
+    count, left = divmod(len(value) + 1, step)
+    ends = value[LOCAL_LENGTH::step]  # the Z of each, or the comma after it
+    if (
+        left
+        or value[8::step] != "T" * count
+        or ends != ("Z" * count if is_utc else "," * (count - 1))
+    ):
         return None
-    return parse_day(text[:8]) * DAY + _time_of_day(text[9:15])
+    texts = value.split(",")
+    if len(texts) != count or (is_utc and value[step - 1 :: step] != "," * (count - 1)):
+        return None
+    days, times = [text[:8] for text in texts], [text[9:15] for text in texts]
+    day_starts = {text: parse_day(text) * DAY for text in set(days)}
+    seconds = {text: _time_of_day(text) for text in set(times)}
+    return [day_starts[day] + seconds[time] for day, time in zip(days, times, strict=True)], is_utc
 
 
 @lru_cache(maxsize=4096)

@@ -3,13 +3,20 @@
 Which definition of a TZID wins is the policy "zones" of docs/policies.md.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import NamedTuple
 
 from gateway.errors import Condition, Refused
 from gateway.model.component import Component
 from gateway.model.content_line import Property
-from gateway.model.local_time import WallTime, WallValue, parse_duration, parse_utc, parse_wall
+from gateway.model.local_time import (
+    WallTime,
+    WallValue,
+    parse_duration,
+    parse_wall,
+    parse_wall_list,
+)
 from gateway.model.timerange import MAX_INSTANT, MIN_INSTANT, Instant
 from gateway.model.zone import UTC_ZONE, Zone
 from gateway.model.zones import iana_zone, zone, zone_from_vtimezone
@@ -110,24 +117,32 @@ class Moments:
                     if not self.lenient:
                         raise
 
-    def instants(self, items: list[Property], limit: int) -> tuple[list[Instant], list[Property]]:
-        """Return what is plainly told in UTC, and as properties whatever else there is.
+    def instants(
+        self, items: list[Property], limit: int, floating: Zone
+    ) -> tuple[list[Instant], list[Property]]:
+        """Return the instants of plainly told times, and as properties whatever else there is.
 
-        It is how long lists are read: a moment for each of a hundred thousand takes ten times.
+        `floating` is the zone of times without one. It is how long lists are read: a moment for
+        each of a hundred thousand takes ten times as long.
         """
         plain: list[Instant] = []
         others: list[Property] = []
-        for item in items:
-            texts = item.value.split(",")
+        for _, group in groupby(items, key=_params):
+            same = list(group)
             try:
-                found = [parse_utc(text) for text in texts[: limit - len(plain)]]
+                found = parse_wall_list(",".join([item.value for item in same]))
             except ValueError:
-                others.append(item)
+                found = None
+            if found is None:
+                others += same
                 continue
-            plain += [instant for instant in found if instant is not None]
-            rest = [text for text, instant in zip(texts, found, strict=False) if instant is None]
-            if rest:
-                others.append(item._replace(value=",".join(rest)))
+            walls, is_utc = found
+            walls = walls[: limit - len(plain)]
+            tzid = same[0].param("TZID")
+            if not is_utc and not tzid:
+                self.depends_on_default = True
+            zone = UTC_ZONE if is_utc else self.zone(tzid) if tzid else floating
+            plain += walls if zone is UTC_ZONE else [zone.instant_of(wall) for wall in walls]
         if not self.lenient and plain:
             assert_in_range(min(plain))
             assert_in_range(max(plain))
@@ -147,6 +162,10 @@ class Moments:
         if end < start.instant and not self.lenient:
             raise ValueError(f"a period that ends before it starts: {text[:60]}")
         return Period(start, max(end, start.instant))
+
+
+def _params(item: Property) -> Mapping[str, tuple[str, ...]]:
+    return item.params
 
 
 def assert_in_range(instant: Instant) -> None:

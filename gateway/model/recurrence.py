@@ -267,7 +267,9 @@ class _Compiler:
 
     def _dates(self, items: list[Property], start: Moment) -> tuple[list[Instant], list[Property]]:
         """Return the instants among EXDATEs or RDATEs; in an all-day series a time is a day."""
-        return ([], items) if start.is_date else self.moments.instants(items, MAX_DATES)
+        if start.is_date:
+            return [], items
+        return self.moments.instants(items, MAX_DATES, start.zone)
 
     def _joined(self, moment: Moment, start: Moment) -> Moment:
         """Return a date or time in the terms of a series: its kind of value, its zone."""

@@ -57,11 +57,12 @@ class Series:
     """A master with its rules, dates, exceptions and ranges."""
 
     __slots__ = (
-        "_date_keys",
         "_dates",
+        "_lasting",
         "_removed",
         "_removed_days",
         "_rules",
+        "_told",
         "overlap",
         "segments",
         "start",
@@ -85,16 +86,19 @@ class Series:
         self._rules = rules
         self._removed = removed
         self._removed_days = removed_days
-        by_key = {
-            instant: _Base(instant, start.zone.wall_of(instant), None) for instant in instants
-        }
-        by_key[start.key] = _Base(start.instant, start.wall, None)
+        by_key = {start.key: _Base(start.instant, start.wall, None)}
         for moment, end in dates:
             if moment.key not in by_key or end is not None:
                 wall = moment.wall if moment.is_date else start.zone.wall_of(moment.instant)
                 by_key[moment.key] = _Base(moment.instant, wall, end)
-        self._dates = sorted(by_key.values(), key=_instant)
-        self._date_keys = [base.instant for base in self._dates]
+        # Of a hundred thousand instants only those that are asked for are made into bases.
+        self._told: dict[Instant, _Base] = {}
+        for base in by_key.values():
+            self._told.setdefault(base.instant, base)
+        self._dates = list(dict.fromkeys(sorted([*instants, *self._told])))
+        self._lasting = [
+            base.end - base.instant for base in self._told.values() if base.end is not None
+        ]
 
     # --- spans -------------------------------------------------------------------------------
 
@@ -102,19 +106,18 @@ class Series:
     def longest(self) -> int:
         """A bound on the length of any instance, in seconds."""
         lengths = [abs(item.length.nominal_seconds) + DAY for item in self.segments]
-        periods = [base.end - base.instant for base in self._dates if base.end is not None]
-        return max([*lengths, *periods])
+        return max([*lengths, *self._lasting])
 
     @property
     def first_start(self) -> Instant:
         """A bound below every start; an instance can start before DTSTART by RDATE or shift."""
         moved = [item.shift - 2 * DAY for item in self.segments if self._moves(item)]
-        return self._dates[0].instant + min([0, *moved])
+        return self._dates[0] + min([0, *moved])
 
     @property
     def last_end(self) -> Instant | None:
         """A bound above every end, None without one."""
-        last = self._dates[-1].instant
+        last = self._dates[-1]
         for rule in self._rules:
             if rule.times.never:
                 continue
@@ -150,15 +153,15 @@ class Series:
         days, length = segment.length
         same = not more and not segment.all_day and zone.is_fixed and not self._moves(segment)
         length += days * DAY  # as long as that where the offset never changes
-        if not same or length <= 0 or self._removed_days or self._has_periods:
+        if not same or length <= 0 or self._removed_days or self._lasting:
             return None
         if wanted is not None and not wanted(segment.component, True):
             return iter(())
 
         def starts(low: Instant, high: Instant) -> Iterator[Instant]:
             budget.spend()
-            at = bisect_left(self._date_keys, low), bisect_right(self._date_keys, high)
-            streams: list[Iterable[Instant]] = [self._date_keys[slice(*at)]]
+            at = bisect_left(self._dates, low), bisect_right(self._dates, high)
+            streams: list[Iterable[Instant]] = [self._dates[slice(*at)]]
             for rule in self._rules:
                 last = high if rule.until is None else min(high, rule.until)
                 walls = rule.times.starts(zone.wall_of(low), zone.wall_of(last), budget)
@@ -170,12 +173,8 @@ class Series:
             for start, end in runs(starts, length, window)
         )
 
-    @property
-    def _has_periods(self) -> bool:
-        return any(base.end is not None for base in self._dates)
-
     def _has_length(self, segment: Segment) -> bool:
-        return segment.length != (0, 0) or self._has_periods
+        return segment.length != (0, 0) or bool(self._lasting)
 
     def _segment(
         self, segment: Segment, end_key: int | None, window: TimeRange, budget: Budget
@@ -215,9 +214,8 @@ class Series:
 
     def _bases(self, low: Instant, high: Instant, budget: Budget) -> Iterator[_Base]:
         """Yield the recurrence set from `low` to `high`, exceptions not yet taken out."""
-        first = bisect_left(self._date_keys, low)
-        dates = self._dates[first:]
-        streams: list[Iterable[_Base]] = [dates]
+        at = range(bisect_left(self._dates, low), bisect_right(self._dates, high))
+        streams: list[Iterable[_Base]] = [(self._date(self._dates[number]) for number in at)]
         streams += [self._of_rule(rule, low, high, budget) for rule in self._rules]
         last: _Base | None = None
         for base in heapq.merge(*streams, key=_instant):
@@ -227,6 +225,9 @@ class Series:
                 continue
             last = base
             yield base
+
+    def _date(self, instant: Instant) -> _Base:
+        return self._told.get(instant) or _Base(instant, self.start.zone.wall_of(instant), None)
 
     def _of_rule(
         self, rule: BoundRule, low: Instant, high: Instant, budget: Budget
