@@ -10,6 +10,7 @@ from gateway.model.connection import Connection
 from gateway.model.page import SchedulingPage
 from gateway.model.principal import Owner
 from gateway.model.timerange import HOUR, TimeRange, to_instant
+from gateway.ports import Store
 from gateway.services.passwords import Cost
 
 _numbers = count(1)
@@ -70,6 +71,15 @@ def an_hour(hour: int, day: int = 1) -> TimeRange:
     """Return an hour of a day in December 2026."""
     start = to_instant(datetime(2026, 12, day, hour, tzinfo=UTC))
     return TimeRange(start, start + HOUR)
+
+
+async def a_full_calendar(store: Store, many: int) -> int:
+    """Add an owner with a calendar of so many objects, `0.ics` and on; return the calendar's id."""
+    async with store.write() as tx:
+        owner = await tx.owners.add(an_owner(), "hash")
+        collection = await tx.collections.add(a_collection(owner.id))
+        await tx.objects.add([an_object(collection.id, f"{n}.ics") for n in range(many)])
+    return collection.id
 
 
 def an_object(collection_id: int, name: str = "event.ics", **values: Any) -> ObjectRecord:

@@ -10,7 +10,7 @@ from sqlalchemy import exc, text
 from gateway import errors
 from gateway.storage import direct, sqlite
 from gateway.storage.engine import SqlStore
-from tests.builders import a_collection, an_object, an_owner
+from tests.builders import a_full_calendar
 
 HERE = threading.current_thread()
 ENDLESS = text(
@@ -23,11 +23,7 @@ MANY = 3_000
 @pytest.fixture
 async def collection_id(sqlite_store: SqlStore) -> int:
     """Add a calendar with many objects."""
-    async with sqlite_store.write() as tx:
-        owner = await tx.owners.add(an_owner(), "hash")
-        collection = await tx.collections.add(a_collection(owner.id))
-        await tx.objects.add([an_object(collection.id, f"{n}.ics") for n in range(MANY)])
-    return collection.id
+    return await a_full_calendar(sqlite_store, MANY)
 
 
 @pytest.fixture

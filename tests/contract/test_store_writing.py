@@ -7,7 +7,7 @@ from sqlalchemy import func, literal, select, text
 
 from gateway.storage.engine import SqlStore
 from gateway.storage.writing import WritingConnection
-from tests.builders import a_collection, an_object, an_owner
+from tests.builders import a_full_calendar, an_object
 
 PORTION = 200
 MANY = 3 * PORTION + 1
@@ -33,11 +33,7 @@ def crossings(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 @pytest.fixture
 async def collection_id(sqlite_store: SqlStore) -> int:
     """Add a calendar with many objects."""
-    async with sqlite_store.write() as tx:
-        owner = await tx.owners.add(an_owner(), "hash")
-        collection = await tx.collections.add(a_collection(owner.id))
-        await tx.objects.add([an_object(collection.id, f"{n}.ics") for n in range(MANY)])
-    return collection.id
+    return await a_full_calendar(sqlite_store, MANY)
 
 
 async def test_a_transaction_crosses_to_begin_to_change_and_to_commit(
