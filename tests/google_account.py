@@ -21,6 +21,7 @@ from gateway.sandbox.google.expansion import in_zone
 from gateway.sandbox.google.world import EVERYTHING, Grant
 from tests.builders import a_connection
 from tests.conftest import FakeClock
+from tests.sandbox_watch import WATCH
 
 ANA = "ana@example.com"
 HOSTS = ("events.*", "calendarList.*", "freebusy.*")
@@ -106,6 +107,7 @@ async def google_source(
         made = GoogleSource(server, client, GrantTokens(server, grant), clock or FakeClock())
         try:
             yield made
+            WATCH.end()  # campaigns have nobody else who asks
         finally:
             for adapter in made.opened:
                 await adapter.close()

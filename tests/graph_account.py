@@ -20,7 +20,7 @@ from gateway.sandbox.microsoft import Fault, MicrosoftServer
 from gateway.sandbox.microsoft.world import Grant
 from tests.builders import a_connection
 from tests.conftest import FakeClock
-from tests.sandbox_watch import tolerate
+from tests.sandbox_watch import WATCH, tolerate
 
 LEA = "lea@contoso.example"
 ROUTES = ("events.*", "calendars", "settings", "schedule")
@@ -121,6 +121,7 @@ async def graph_source(
         made = GraphSource(server, client, GrantTokens(server, grant), clock or FakeClock())
         try:
             yield made
+            WATCH.end()  # campaigns have nobody else who asks
         finally:
             for adapter in made.opened:
                 await adapter.close()
