@@ -107,6 +107,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.basetemp = config.stash[FOLDER] = tempfile.mkdtemp("", "calgate-", MEMORY)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker more than there are cores: tests wait for browsers, servers and disks."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Give the memory back."""
     if FOLDER in config.stash:

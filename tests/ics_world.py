@@ -98,7 +98,8 @@ class World:
             while True:
                 async with self.store.connect() as connection:
                     found = await connection.execute(select(schema.connection.c.lease_until))
-                    if found.scalar_one() >= instant:
+                    ((until,),) = found.all()
+                    if until >= instant:
                         return
                 await asyncio.sleep(0.005)
 

@@ -60,6 +60,7 @@ class IanaZone(Zone):
         return wall - offset.days * 86400 - offset.seconds
 
 
+@cache
 def tzdata_version() -> str:
     """Return the version of the IANA database in use, such as 2026.6."""
     return importlib.metadata.version("tzdata")

@@ -7,16 +7,16 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from html import escape
 from urllib.parse import unquote, urlencode
 
 from aiohttp import web
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding
 
 from gateway.sandbox.google.call import Json
 from gateway.sandbox.google.world import ACCESS_SECONDS, Code, Grant, World
+from gateway.sandbox.signing import signing_key
 
 CODE_SECONDS = 600
 ISSUER = "https://accounts.google.com"
@@ -37,10 +37,6 @@ class OAuth:
 
     world: World
     clients: dict[str, str] = field(default_factory=lambda: {"sandbox": "secret"})
-
-    @cached_property
-    def _key(self) -> rsa.RSAPrivateKey:
-        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
     # --- consent ---------------------------------------------------------------------------------
 
@@ -213,7 +209,7 @@ class OAuth:
 
     def certs(self) -> Json:
         """Answer with the key that signs identities, as a JWK set."""
-        numbers = self._key.public_key().public_numbers()
+        numbers = signing_key("google").public_key().public_numbers()
         return {
             "keys": [
                 {
@@ -242,7 +238,7 @@ class OAuth:
         }
         head = {"alg": "RS256", "kid": "sandbox", "typ": "JWT"}
         signed = f"{_text(json.dumps(head).encode())}.{_text(json.dumps(claims).encode())}"
-        signature = self._key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+        signature = signing_key("google").sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
         return f"{signed}.{_text(signature)}"
 
 

@@ -7,16 +7,16 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from html import escape
 from urllib.parse import urlencode
 
 from aiohttp import web
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding
 
 from gateway.sandbox.microsoft.call import Json
 from gateway.sandbox.microsoft.world import ACCESS_SECONDS, TENANT, Code, Grant, World
+from gateway.sandbox.signing import signing_key
 
 CODE_SECONDS = 600
 OPENID = frozenset({"openid", "profile", "email", "offline_access"})
@@ -54,10 +54,6 @@ class Login:
     root: str = ""
     clients: dict[str, str] = field(default_factory=lambda: {"sandbox": "secret"})
 
-    @cached_property
-    def _key(self) -> rsa.RSAPrivateKey:
-        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
     def routes(self) -> list[web.RouteDef]:
         """Return the addresses under any tenant."""
         return [
@@ -87,7 +83,7 @@ class Login:
 
     async def _keys(self, request: web.Request) -> web.Response:
         del request
-        numbers = self._key.public_key().public_numbers()
+        numbers = signing_key("microsoft").public_key().public_numbers()
         key = {"kty": "RSA", "alg": "RS256", "use": "sig", "kid": "sandbox"}
         return web.json_response(
             {"keys": [key | {"n": _number(numbers.n), "e": _number(numbers.e)}]}
@@ -247,7 +243,9 @@ class Login:
         }
         head = {"alg": "RS256", "kid": "sandbox", "typ": "JWT"}
         signed = f"{_text(json.dumps(head).encode())}.{_text(json.dumps(claims).encode())}"
-        signature = self._key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+        signature = signing_key("microsoft").sign(
+            signed.encode(), padding.PKCS1v15(), hashes.SHA256()
+        )
         information = _text(json.dumps({"uid": mailbox.object_id, "utid": TENANT}).encode())
         return {"id_token": f"{signed}.{_text(signature)}", "client_info": information}
 
