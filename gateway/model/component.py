@@ -9,6 +9,9 @@ from gateway.model.lenient_lines import read_leniently
 
 MAX_DEPTH = 8
 MAX_COMPONENTS = 100_000
+_WHOLE = frozenset({"VCALENDAR", "VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VTIMEZONE"})
+_HOLDS_NONE = _WHOLE - {"VCALENDAR"} | {"VALARM", "STANDARD", "DAYLIGHT"}
+"""Components that hold none of the whole ones: one that begins there tells that an END is lost."""
 
 
 @dataclass(slots=True)
@@ -71,7 +74,14 @@ def parse_many(data: bytes, *, lenient: bool = True) -> list[Component]:
     found = list(_read(data, lenient=lenient))
     if not found:
         raise Refused(Condition.VALID_CALENDAR_DATA, "no VCALENDAR in the data")
-    return found
+    return [calendar for outer in found for calendar in _with_inner(outer)]
+
+
+def _with_inner(calendar: Component) -> Iterator[Component]:
+    """Yield a calendar and those that stand in it, as some programs join several."""
+    yield calendar
+    for inner in calendar.inside("VCALENDAR"):
+        yield from _with_inner(inner)
 
 
 def _read(data: bytes, *, lenient: bool) -> Iterator[Component]:
@@ -86,7 +96,7 @@ def _read(data: bytes, *, lenient: bool) -> Iterator[Component]:
                 yield done
         else:
             reader.add(item)
-    if reader.stack and not lenient:
+    if reader.stack:
         raise Refused(Condition.VALID_CALENDAR_DATA, f"{reader.stack[-1].name[:40]} is not ended")
 
 
@@ -108,6 +118,8 @@ class _Reader:
             # Not passed over, not even leniently: what is left out would be free.
             what = f"more than {MAX_COMPONENTS:,} components"
             raise Refused(Condition.VALID_CALENDAR_DATA, what)
+        if self.lenient and name in _WHOLE:
+            self._end_lost()
         problem = "" if self.skipping else self._misplaced(name)
         if problem and not self.lenient:
             raise Refused(Condition.VALID_CALENDAR_DATA, problem)
@@ -144,6 +156,15 @@ class _Reader:
         self._nest()
         return None
 
+    def _end_lost(self) -> None:
+        """End what a whole component cannot begin in: nobody would look for it there."""
+        for depth, open_one in enumerate(self.stack):
+            if open_one.name in _HOLDS_NONE:
+                self.skipping = 0
+                while len(self.stack) > depth:
+                    self._nest()
+                return
+
     def _nest(self) -> None:
         done = self.stack.pop()
         self.stack[-1].components.append(done)
@@ -152,7 +173,7 @@ class _Reader:
         """Say why a component may not begin here, or nothing."""
         if not self.stack and name != "VCALENDAR":
             return f"{name[:40]} outside the VCALENDAR"
-        if self.stack and name == "VCALENDAR":
+        if self.stack and name == "VCALENDAR" and not self.lenient:
             return "a VCALENDAR inside another"
         if len(self.stack) >= MAX_DEPTH:
             return f"components nested more than {MAX_DEPTH} deep"

@@ -64,3 +64,43 @@ def test_more_dates_than_are_read_are_refused() -> None:
 
     with pytest.raises(Refused, match="100,000 dates"):
         compile_object(item, UTC_ZONE, lenient=True)
+
+
+def _event(uid: str, *lines: str) -> str:
+    body = "".join(f"{line}\n" for line in lines)
+    return f"BEGIN:VEVENT\nUID:{uid}\nDTSTART:20261130T090000Z\n{body}END:VEVENT\n"
+
+
+CALENDAR, ENDED = "BEGIN:VCALENDAR\n", "END:VCALENDAR\n"
+LOST_ENDS = {
+    "of alarms": _event("a", *["BEGIN:VALARM"] * 10) + _event("b"),
+    "of a zone": "BEGIN:VTIMEZONE\nTZID:T\n" + _event("a") + _event("b"),
+    "of an observance": "BEGIN:VTIMEZONE\nTZID:T\nBEGIN:STANDARD\n" + _event("a") + _event("b"),
+    "of an event": _event("a").replace("END:VEVENT\n", "") + _event("b"),
+    "none, but joined": _event("a") + CALENDAR + _event("b") + ENDED,
+}
+
+
+@pytest.mark.parametrize("text", LOST_ENDS.values(), ids=LOST_ENDS)
+def test_a_lost_end_loses_no_event(text: str) -> None:
+    """What follows a component that is not ended stands in the calendar, not in that component."""
+    found = read_stream((CALENDAR + text + ENDED).encode())
+
+    assert sorted(item.uid for item in found.objects) == ["a", "b"]
+    assert not found.refused
+
+
+def test_a_calendar_that_is_not_ended_is_refused() -> None:
+    """Of a stream whose last calendar goes on nothing is told, whatever was whole before."""
+    whole, joined = CALENDAR + _event("x") + ENDED, CALENDAR + _event("a") + CALENDAR
+
+    with pytest.raises(Refused, match="VCALENDAR is not ended"):
+        read_stream((whole + joined + _event("b") + ENDED).encode())
+
+
+def test_a_nested_event_of_an_unknown_component_is_no_event() -> None:
+    """What a component holds that nobody here knows, a poll's choices say, is its own matter."""
+    text = "BEGIN:VPOLL\nUID:p\n" + _event("a") + "END:VPOLL\n" + _event("b")
+    found = read_stream((CALENDAR + text + ENDED).encode())
+
+    assert [item.uid for item in found.objects] == ["b"]
