@@ -69,14 +69,15 @@ def parse_wall(text: str) -> WallValue:
     return WallValue(wall, is_date=False, is_utc=bool(found[3]))
 
 
-def parse_wall_list(value: str) -> tuple[list[WallTime], bool] | None:
-    """Return a list of DATE-TIMEs of one form, and whether it is the one of UTC; else None.
+def parse_wall_list(value: str, limit: int) -> tuple[list[WallTime], bool] | None:
+    """Return the first DATE-TIMEs of a list of one form, and whether it is that of UTC; else None.
 
     Lists of a hundred thousand exceptions or dates are made of nothing else: each different day
     and time of day is read once. Raises ValueError where the calendar or the clock has no such.
     """
     is_utc = value[LOCAL_LENGTH : LOCAL_LENGTH + 1] == "Z"
     step = LOCAL_LENGTH + is_utc + 1
+    value = value[: limit * step - 1]
     count, left = divmod(len(value) + 1, step)
     ends = value[LOCAL_LENGTH::step]  # the Z of each, or the comma after it
     if (

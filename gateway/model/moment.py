@@ -127,17 +127,18 @@ class Moments:
         """
         plain: list[Instant] = []
         others: list[Property] = []
-        for _, group in groupby(items, key=_params):
-            same = list(group)
+        for _, group in groupby(items, key=_form):
+            same, room = list(group), limit - len(plain)
+            if room <= 0:
+                break
             try:
-                found = parse_wall_list(",".join([item.value for item in same]))
+                found = parse_wall_list(",".join([item.value for item in same]), room)
             except ValueError:
                 found = None
             if found is None:
                 others += same
                 continue
             walls, is_utc = found
-            walls = walls[: limit - len(plain)]
             tzid = same[0].param("TZID")
             if not is_utc and not tzid:
                 self.depends_on_default = True
@@ -164,8 +165,9 @@ class Moments:
         return Period(start, max(end, start.instant))
 
 
-def _params(item: Property) -> Mapping[str, tuple[str, ...]]:
-    return item.params
+def _form(item: Property) -> tuple[Mapping[str, tuple[str, ...]], bool]:
+    """Return what lists must share to be read as one."""
+    return item.params, item.value.endswith("Z")
 
 
 def assert_in_range(instant: Instant) -> None:

@@ -4,11 +4,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from gateway.model.component import Component
+from gateway.model.content_line import Property
 from gateway.model.local_time import format_wall, parse_wall, parse_wall_list
+from gateway.model.moment import Moments
 from gateway.model.objects import read_one
 from gateway.model.recurrence import ObjectTimes, compile_object
 from gateway.model.timerange import DAY, HOUR, TimeRange
-from gateway.model.zones import zone
+from gateway.model.zones import UTC_ZONE, zone
 
 YEAR = TimeRange(1_767_225_600, 1_767_225_600 + 365 * DAY)
 EVENT = """BEGIN:VCALENDAR
@@ -89,19 +92,32 @@ def test_an_object_with_floating_dates_floats() -> None:
 )
 def test_a_list_of_several_forms_is_no_plain_list(value: str) -> None:
     """What is not of one form all through is left to be read date by date."""
-    assert parse_wall_list(value) is None
+    assert parse_wall_list(value, 100) is None
 
 
 @pytest.mark.parametrize("value", ["20260230T090000Z", "20260105T250000", "2026-W01T090000"])
 def test_an_impossible_date_in_a_list_is_refused(value: str) -> None:
     """A day or time that there is not is an error, however it is written."""
     with pytest.raises(ValueError, match=r"no time of day|day is out of range|no date"):
-        parse_wall_list(value)
+        parse_wall_list(value, 100)
 
 
 @given(st.lists(st.integers(-50 * 365 * DAY, 200 * 365 * DAY), min_size=1), st.booleans())
 def test_a_plain_list_is_read_as_one_by_one(walls: list[int], is_utc: bool) -> None:
-    """A list gives the wall times of its values."""
+    """A list gives the wall times of its values, of the first ones where no more are wanted."""
     texts = [format_wall(wall) + "Z" * is_utc for wall in walls]
 
-    assert parse_wall_list(",".join(texts)) == ([parse_wall(text).wall for text in texts], is_utc)
+    told = [parse_wall(text).wall for text in texts]
+
+    assert parse_wall_list(",".join(texts), len(texts)) == (told, is_utc)
+    assert parse_wall_list(",".join(texts), 1) == (told[:1], is_utc)
+
+
+def test_of_too_many_exceptions_the_first_count() -> None:
+    """However many lists they stand in, the limit is one."""
+    hour = ["20260105T090000Z", "20260105T100000"]
+    items = [Property("EXDATE", {}, ",".join([text] * 600)) for text in hour]
+    moments = Moments(Component("VCALENDAR"), UTC_ZONE, lenient=True)
+    plain, others = moments.instants(items * 2, 1_000, UTC_ZONE)
+
+    assert (len(plain), others) == (1_000, [])
