@@ -1,6 +1,6 @@
 """Every bomb of tests/cases/bombs.json at the core's two doors: a PUT (strict), a feed (lenient).
 
-What is no more than a matter of time is measured by `make bench`; here stands what must come out.
+Here stands what must come out; who waits meanwhile is measured by `tests.campaigns.responsive`.
 """
 
 import re
