@@ -18,6 +18,8 @@ NOT_A_CALENDAR = "This is not a calendar."
 WEB_PAGE = "This is a web page instead of a calendar; it may want a sign-in."
 INCOMPLETE = "The calendar broke off in the middle."
 BEGIN, END = "BEGIN:VCALENDAR", "END:VCALENDAR"
+EDGE = 100
+"""Characters at which a stream is told by its first or last line, be it folded at every letter."""
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -38,9 +40,9 @@ class Stream:
 def read_stream(data: bytes, charset: str | None = None) -> Stream:
     """Read a stream; raise Refused with a sentence when it is no whole calendar."""
     text = decode(data, charset).strip("\x00\t\r\n \ufeff")
-    if text[: len(BEGIN)].upper() != BEGIN:
+    if not _unfolded(text[:EDGE]).startswith(BEGIN):
         raise _refuse(WEB_PAGE if text.startswith("<") else NOT_A_CALENDAR)
-    if text[-len(END) :].upper() != END:
+    if not _unfolded(text[-EDGE:]).endswith(END):
         raise _refuse(INCOMPLETE)
     calendars = parse_many(text.encode("utf-8", "replace"))
     objects, refused = _gather(calendars)
@@ -51,6 +53,10 @@ def read_stream(data: bytes, charset: str | None = None) -> Stream:
         name=first.text("X-WR-CALNAME")[:200],
         time_zone=first.text("X-WR-TIMEZONE")[:100],
     )
+
+
+def _unfolded(text: str) -> str:
+    return unfold(text.encode("utf-8", "replace")).decode("utf-8", "replace").upper()
 
 
 def decode(data: bytes, charset: str | None = None) -> str:

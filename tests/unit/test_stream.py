@@ -104,3 +104,10 @@ def test_a_nested_event_of_an_unknown_component_is_no_event() -> None:
     found = read_stream((CALENDAR + text + ENDED).encode())
 
     assert [item.uid for item in found.objects] == ["b"]
+
+
+def test_a_folded_first_and_last_line_are_what_they_say() -> None:
+    """A fold may stand anywhere, in the names that a stream is told by too."""
+    text = (CALENDAR + _event("a") + ENDED).replace("VCALENDAR", "VCAL\r\n ENDAR")
+
+    assert [item.uid for item in read_stream(text.encode()).objects] == ["a"]
