@@ -20,6 +20,8 @@ TURN = 20.0
 """Seconds that a transaction waits behind others, for a connection and for its owner's lock."""
 FRESH = 5.0
 """Seconds for which a connection that was given back is good without being asked."""
+ANSWER = 2.0
+"""Seconds within which a connection that is asked must answer."""
 LOCKS = 0x63616C67
 """The space of our named advisory locks, so that they never meet an owner's."""
 
@@ -32,15 +34,17 @@ def _look(connection: Any, record: Any, _proxy: object) -> None:
     """Have a connection that has ended replaced, with every other one of its age.
 
     A server that ends it says so, which costs nothing to see. Only one that nobody used for a
-    while is asked, since a firewall in between may have forgotten it without a word.
+    while is asked, and not for long: a firewall in between may have forgotten it without a word.
     """
-    if connection.driver_connection.is_closed():
+    driver = connection.driver_connection
+    if driver.is_closed():
         raise exc.InvalidatePoolError
     now = time.monotonic()
     if now - record.info.get("returned_at", now) > FRESH:
         try:
-            connection.ping()
-        except connection.dbapi.Error as error:
+            connection.run_async(lambda asked: asked.execute(";", timeout=ANSWER))
+        except Exception as error:  # whatever is wrong with this one, there are others to be had
+            driver.terminate()  # without a farewell that would be waited for in vain
             raise exc.InvalidatePoolError from error
 
 

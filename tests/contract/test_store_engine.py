@@ -1,7 +1,9 @@
 """Opening, locking and losing a database."""
 
 import asyncio
+import os
 import shutil
+import signal
 import sqlite3
 import stat
 import threading
@@ -292,4 +294,23 @@ async def test_a_connection_that_nobody_used_is_asked_first(
     ending.join()  # with the loop standing still, it hears of nothing
     async with store.write(owner_id=1) as transaction:
         await transaction.counters.purge(0)
+    await store.close()
+
+
+@pytest.mark.postgresql
+async def test_a_connection_that_does_not_answer_is_not_waited_for(
+    postgresql_server, tmp_path, monkeypatch
+):
+    """One that a firewall has forgotten is replaced: asking it would last a quarter of an hour."""
+    monkeypatch.setattr(postgresql, "FRESH", 0.0)
+    monkeypatch.setattr(postgresql, "ANSWER", 0.2)
+    store = await open_store(postgresql_server, tmp_path)
+    async with store.connect() as connection:
+        ((pid,),) = (await connection.execute(text("SELECT pg_backend_pid()"))).all()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(20), store.write(owner_id=1) as transaction:
+            await transaction.counters.purge(0)
+    finally:
+        os.kill(pid, signal.SIGCONT)
     await store.close()
