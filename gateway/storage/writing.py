@@ -3,18 +3,24 @@
 Law: what changes the file, begins or ends a transaction is done in the writer's own thread, one
 thing after the other, since it may wait for the disk or for another program. A SELECT inside the
 transaction waits for nobody: it is run where one stands, within the budget of direct.py, and in the
-thread only where it turns out to be large (docs/adr/0020).
+thread only where it turns out to be large (docs/adr/0020). Nothing is done outside a transaction:
+SQLite gives one up by itself after some errors, and what came next would stand alone.
 """
 
 import asyncio
+import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, Row
 
-from gateway.storage.direct import Rows, raw_of, run_here
+from gateway import errors
+from gateway.storage.direct import BUDGET, Rows, raw_of, run_here
+
+BROKEN_OFF = "The change was broken off before its end, so nothing of it was stored."
 
 T = TypeVar("T")
 
@@ -37,6 +43,7 @@ class WritingConnection:
         self._opened: Connection | None = None
         self._thread = _thread()
         self._pending = 0
+        self._streams: list[CursorResult[Any]] = []
 
     # --- a transaction -------------------------------------------------------------------------
 
@@ -52,7 +59,14 @@ class WritingConnection:
 
     async def commit(self) -> None:
         """Commit; whoever is cancelled here does not know whether it was done."""
-        await self._run(self._connection.commit)
+        connection = self._connection
+
+        def commit() -> None:
+            _assert_whole(connection)
+            self._end_streams()
+            connection.commit()
+
+        await self._run(commit)
 
     async def reset(self) -> None:
         """Take back what was begun; after whatever went wrong the next one opens anew.
@@ -62,8 +76,15 @@ class WritingConnection:
 
         def close() -> None:
             opened, self._opened = self._opened, None
-            if opened is not None:
-                opened.close()
+            self._end_streams()
+            if opened is None:
+                return
+            raw = raw_of(opened)
+            with suppress(sqlite3.Error):
+                raw.rollback()  # SQLAlchemy would not, after a commit that failed
+            if raw.in_transaction:
+                opened.invalidate()  # a file that is closed holds no lock
+            opened.close()
 
         await self._run(close)
 
@@ -81,6 +102,7 @@ class WritingConnection:
         connection = self._connection
 
         def run() -> Done:
+            _assert_whole(connection)
             result = connection.execute(statement, values)
             return Done(result.all() if result.returns_rows else (), result.rowcount)
 
@@ -92,39 +114,72 @@ class WritingConnection:
 
     async def stream(self, statement: Executable) -> "Portions":
         """Run a statement whose rows are wanted by portions."""
-        return Portions(await self._interruptible(self._connection.execute, statement), self)
+        connection = self._connection
+
+        def run() -> CursorResult[Any]:
+            _assert_whole(connection)
+            self._streams.append(connection.execute(statement))
+            return self._streams[-1]
+
+        return Portions(await self._interruptible(run), self)
 
     async def run_sync(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run what takes SQLAlchemy's own connection."""
-        return await self._run(work, self._connection, *arguments)
+        connection = self._connection
+
+        def run() -> T:
+            _assert_whole(connection)
+            return work(connection, *arguments)
+
+        return await self._run(run)
 
     @asynccontextmanager
     async def begin_nested(self) -> AsyncIterator[None]:
         """Set a savepoint, and go back to it after an error."""
-        savepoint = await self._run(self._connection.begin_nested)
+        savepoint = await self.run_sync(Connection.begin_nested)
+
+        def go_back(connection: Connection) -> None:
+            if raw_of(connection).in_transaction:
+                savepoint.rollback()
+
         try:
             yield
-        except asyncio.CancelledError:
-            raise  # nothing of the whole transaction stays
         except BaseException:
-            await self._run(savepoint.rollback)
+            await self._run(go_back, self._connection)
             raise
-        await self._run(savepoint.commit)
+        await self.run_sync(lambda _: savepoint.commit())
 
     # --- the thread ----------------------------------------------------------------------------
 
     @property
     def _connection(self) -> Connection:
-        assert self._opened is not None, "no transaction was begun"
+        if self._opened is None:
+            raise errors.Overloaded(BROKEN_OFF)
         return self._opened
 
-    async def _interruptible(self, work: Callable[..., T], *arguments: Any) -> T:
+    async def _interruptible(self, work: Callable[[], T]) -> T:
+        """Do what is stopped when nobody wants it any more: what follows waits for it."""
+        raw, left = raw_of(self._connection), threading.Event()
+
+        def run() -> T:
+            # Unlike interrupt(), this counts too for what has not begun yet, and for nothing else.
+            raw.set_progress_handler(left.is_set, BUDGET)
+            try:
+                return work()
+            finally:
+                raw.set_progress_handler(None, 0)
+
         try:
-            return await self._run(work, *arguments)
+            return await self._run(run)
         except asyncio.CancelledError:
-            # Nobody wants the statement any more, and what follows waits for it.
-            raw_of(self._connection).interrupt()
+            left.set()
             raise
+
+    def _end_streams(self) -> None:
+        """Close rows that nobody reads to their end: they would keep the file's old state."""
+        for result in self._streams:
+            result.close()
+        self._streams.clear()
 
     async def _run(self, work: Callable[..., T], *arguments: Any) -> T:
         """Do it after everything before; it is done even when its caller is cancelled."""
@@ -137,6 +192,12 @@ class WritingConnection:
         self._pending -= 1
         if not done.cancelled():
             done.exception()  # looked at, where nobody waits for it any more
+
+
+def _assert_whole(connection: Connection) -> None:
+    """Refuse to go on where the transaction has ended: by an error, or with its `async with`."""
+    if not raw_of(connection).in_transaction:
+        raise errors.Overloaded(BROKEN_OFF)
 
 
 def _thread() -> ThreadPoolExecutor:
