@@ -133,14 +133,16 @@ class GuardedClient:
         ca_file: str = "",
         ca: str = "",
         connections: int = 32,
+        at_a_host: int = 4,
     ) -> None:
         self.options = options
         self._resolver = resolver
         self._max_bytes = max_bytes
         self._max_seconds = max_seconds
         self._ca_file, self._ca = ca_file, ca
-        self._connections = connections
+        self._connections, self._at_a_host = connections, at_a_host
         self._session: aiohttp.ClientSession | None = None
+        self._configured: dict[str, GuardedClient] = {}
         self.threads = Threads()
 
     def apart(self, *, ca_file: str = "", ca: str = "") -> "GuardedClient":
@@ -161,16 +163,25 @@ class GuardedClient:
         return made
 
     def configured(self, *, ca_file: str = "") -> "GuardedClient":
-        """Return a client for an address that stands in the configuration, wherever it is."""
-        made = GuardedClient(
-            replace(self.options, allow_private=True, own_origins=frozenset()),
-            resolver=self._resolver,
-            max_bytes=MAX_CONFIGURED_BYTES,
-            max_seconds=self._max_seconds,
-            ca_file=ca_file,
-        )
-        made.threads = self.threads
-        return made
+        """Return the client for addresses that stand in the configuration, wherever they are.
+
+        All accounts share its connections, which this client closes: who asks is told by each
+        request. They have no limit here, or accounts that hang would hold up the others; what one
+        account may ask at a time is bounded by its provider's client.
+        """
+        known = self._configured.get(ca_file)
+        if known is None:
+            known = self._configured[ca_file] = GuardedClient(
+                replace(self.options, allow_private=True, own_origins=frozenset()),
+                resolver=self._resolver,
+                max_bytes=MAX_CONFIGURED_BYTES,
+                max_seconds=self._max_seconds,
+                ca_file=ca_file,
+                connections=0,
+                at_a_host=0,
+            )
+            known.threads = self.threads
+        return known
 
     async def get(
         self,
@@ -217,6 +228,8 @@ class GuardedClient:
 
     async def close(self) -> None:
         """Close every connection."""
+        for one in self._configured.values():
+            await one.close()
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -285,7 +298,7 @@ class GuardedClient:
                     resolver=GuardedResolver(inner, self.options),
                     use_dns_cache=False,
                     limit=self._connections,
-                    limit_per_host=4,
+                    limit_per_host=self._at_a_host,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 response_class=_Response,

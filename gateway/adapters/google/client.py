@@ -87,8 +87,7 @@ class GoogleClient:
         return await self._send(ask, token, headers or {})
 
     async def close(self) -> None:
-        """Close every connection."""
-        await self._guarded.close()
+        """Nothing of its own: other accounts ask by the same connections."""
 
     async def _send(self, ask: Ask, token: str, headers: Mapping[str, str]) -> Json:
         more = {**headers, "Authorization": f"Bearer {token}", "User-Agent": USER_AGENT}

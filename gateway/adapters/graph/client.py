@@ -128,8 +128,7 @@ class GraphClient:
             raise GraphRefusal(NO_ANSWER) from error
 
     async def close(self) -> None:
-        """Close every connection."""
-        await self._guarded.close()
+        """Nothing of its own: other accounts ask by the same connections."""
 
     async def _send(
         self, method: str, where: str, token: str, body: Json | None, if_match: str
