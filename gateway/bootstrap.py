@@ -25,8 +25,9 @@ from gateway.services.connections import ConnectionService
 from gateway.services.consent import ConsentService
 from gateway.services.contacts import ContactService
 from gateway.services.doctor import Doctor
-from gateway.services.ending import END, Ending
+from gateway.services.ending import Ending
 from gateway.services.engagement_look import Looking
+from gateway.services.farewell import END
 from gateway.services.feeds import FeedService
 from gateway.services.follow import Follow
 from gateway.services.freebusy import FreeBusyService
@@ -166,7 +167,7 @@ class _Parts:
                 sign_ins=SignIns(store, clock, cipher),
             )
         )
-        ending = Ending(store, clock, cipher, sources, known)
+        ending = Ending(store, clock, cipher, sources, known, grants=grants)
         freebusy = FreeBusyService(store, clock)
         look, upstreams = LastLook(store, sources, cipher), Upstreams(store, sources, cipher)
         writeback = Writeback(

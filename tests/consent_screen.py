@@ -12,6 +12,10 @@ from gateway.adapters.oauth_microsoft import MicrosoftConsent
 from gateway.model.connection import Connection
 from gateway.model.principal import Owner, Session
 from gateway.services.consent import Callback, ConsentService
+from gateway.services.ending import Ending
+from gateway.services.farewell import END
+from gateway.services.grants import GrantService
+from gateway.services.outbox import Handler, OutboxService
 from gateway.services.registry import Services
 from tests.booking_desk import Desk, a_desk
 from tests.conftest import FakeClock
@@ -36,6 +40,7 @@ class Screen:
     services: Services
     provider: TokenEndpoint
     consents: dict[str, ports.Consent]
+    grants: GrantService
 
     @property
     def service(self) -> ConsentService:
@@ -74,6 +79,21 @@ class Screen:
         query = await self.begin(provider)
         return await self.finish(self.allow(query, **values), provider)
 
+    async def disconnect(self, connection: Connection) -> None:
+        """Disconnect."""
+        await self.services.connections.remove(self.desk.owner.id, connection.id)
+
+    async def tell_providers(self) -> None:
+        """Let the jobs run that a disconnecting left."""
+        desk = self.desk
+        ending = Ending(
+            desk.store, desk.clock, desk.cipher, desk.sources, self.consents, grants=self.grants
+        )
+        handler = Handler(run=ending.run, buried=ending.left)
+        outbox = OutboxService(desk.store, desk.clock, {END: handler}, node="node")
+        await outbox.settle()
+        await outbox.close()
+
     async def connections(self) -> list[Connection]:
         """Return what is connected."""
         async with self.desk.store.read() as tx:
@@ -88,10 +108,10 @@ class Screen:
 
 @asynccontextmanager
 async def consent_screen(
-    store: ports.Store, clock: FakeClock, owner: Owner
+    store: ports.Store, clock: FakeClock, owner: Owner, **options: Any
 ) -> AsyncIterator[Screen]:
     """Register the gateway with both providers."""
-    desk = await a_desk(store, clock, owner, local=(), default=None)
+    desk = await a_desk(store, clock, owner, local=(), default=None, **options)
     desk.sources.account = (TEAM, WORK)
     async with TokenEndpoint() as provider:
         provider.now = clock.now()
@@ -112,7 +132,9 @@ async def consent_screen(
                 graph_url="https://graph.microsoft.com/v1.0",
             ),
         }
-        services = services_of(desk, consents=consents)
-        yield Screen(desk, services, provider, consents)
+        grants = GrantService(store, clock, desk.cipher, consents, desk.notices)
+        services = services_of(desk, consents=consents, grants=grants)
+        yield Screen(desk, services, provider, consents, grants)
         await services.consent.close()
+        await grants.close()
     await desk.outbox.close()

@@ -46,7 +46,7 @@ class TokenEndpoint:
         self.expires_in: Any = 3600
         self.pause = 0.0
         self.open = asyncio.Event()
-        """While it is not set, answers are held back."""
+        """While it is not set, answers are held back, after their effect."""
         self.open.set()
         self.now = 0
         self._made = 0
@@ -89,7 +89,11 @@ class TokenEndpoint:
         fields = {key: str(value) for key, value in (await request.post()).items()}
         self.log.append((request.path, fields))
         await asyncio.sleep(self.pause)
+        answer = self._answer(request, fields)
         await self.open.wait()
+        return answer
+
+    def _answer(self, request: web.Request, fields: dict[str, str]) -> web.Response:
         if self.answers:
             status, text = self.answers.pop(0)
             return web.Response(status=status, text=text, content_type="application/json")

@@ -36,6 +36,7 @@ def services_of(
     edge: EdgeSettings | None = None,
     *,
     consents: Mapping[str, ports.Consent] | None = None,
+    grants: GrantService | None = None,
 ) -> Services:
     """Return every service, joined as bootstrap joins them."""
     edge = edge or EdgeSettings()
@@ -45,7 +46,7 @@ def services_of(
         store, clock, desk.sources, desk.cipher, node="node", poll_seconds=60, notices=desk.notices
     )
     known = consents or {}
-    grants = GrantService(store, clock, desk.cipher, known, desk.notices)
+    grants = grants or GrantService(store, clock, desk.cipher, known, desk.notices)
     return Services(
         store=store,
         clock=clock,

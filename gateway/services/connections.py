@@ -23,8 +23,8 @@ from gateway.ports import (
     UpstreamCalendar,
 )
 from gateway.services.discovery import adopt
-from gateway.services.ending import say_goodbye
 from gateway.services.exchange_account import ExchangeAccount
+from gateway.services.farewell import say_goodbye
 from gateway.services.grants import GrantService
 from gateway.services.last_look import open_secret
 from gateway.services.sync import SyncService, secret_of

@@ -278,7 +278,7 @@ class ConsentService:
             created_at=now,
         )
         grant = self._whole(target, grant)
-        found = await self._calendars(fresh, grant)
+        found, grant = await self._calendars(fresh, grant)
         async with self._store.write(owner_id=owner.id) as tx:
             current = await self._target(tx, owner, pending, grant)
             connection = current or fresh
@@ -323,17 +323,22 @@ class ConsentService:
             raise ConsentFailed("provider", NO_REFRESH)
         return replace(grant, refresh_token=known)
 
-    async def _calendars(self, connection: Connection, grant: Grant) -> list[UpstreamCalendar]:
+    async def _calendars(
+        self, connection: Connection, grant: Grant
+    ) -> tuple[list[UpstreamCalendar], Grant]:
+        """Return the calendars, and the grant to keep: reading them may have renewed it."""
         # Under a name that is not stored: what is stored may be the dead grant that this renews.
         name = new_id("cn_")
         probe = replace(connection, id=name, secret=self._grants.seal(name, grant))
-        adapter = self._sources.open(probe, b"")
-        try:
-            return list(await adapter.calendars())
-        except UpstreamError as error:
-            raise ConsentFailed("provider", error.detail) from error
-        finally:
-            await adapter.close()
+        async with self._grants.holding(probe) as held:
+            adapter = self._sources.open(probe, b"")
+            try:
+                found = list(await adapter.calendars())
+            except UpstreamError as error:
+                raise ConsentFailed("provider", error.detail) from error
+            finally:
+                await adapter.close()
+        return found, held.grant
 
     async def _read_once(self, connection_id: str) -> None:
         task: asyncio.Task[object] = asyncio.create_task(self._sync.tick(connection_id))

@@ -6,12 +6,13 @@ because a provider that takes one back takes them all.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol, cast
 
-from gateway.errors import AccessLost, CalgateError, SignInNeeded
+from gateway.errors import AccessLost, SignInNeeded
 from gateway.model.connection import Connection
 from gateway.model.grant import EndedConnection, Grant
-from gateway.model.timerange import DAY, Instant
+from gateway.model.timerange import DAY
 from gateway.ports import (
     Adapter,
     Cipher,
@@ -24,44 +25,16 @@ from gateway.ports import (
     Watch,
     Watcher,
 )
+from gateway.services.farewell import secret_of_ended
+from gateway.services.grants import GrantService
 from gateway.services.outbox import GiveUp, Leased
 from gateway.services.sync import secret_of
 
-END = "connection.end"
 PATIENCE = DAY
 
 
 class WatchingAdapter(Adapter, Watcher, Protocol):
     """What an adapter with Capability.PUSH is."""
-
-
-def secret_of_ended(connection_id: str) -> str:
-    """Return what an ended connection's secret is bound to."""
-    return f"ended_connection.secret:{connection_id}"
-
-
-async def say_goodbye(
-    tx: Transaction, cipher: Cipher, connection: Connection, now: Instant
-) -> None:
-    """Keep, in the transaction that removes a connection, what its provider must be told."""
-    channels = await tx.channels.of_connection(connection.id)
-    if not connection.options.get("subject") and not channels:
-        return
-    try:
-        plain = cipher.open(connection.secret, bound_to=secret_of(connection.id))
-    except CalgateError:
-        return  # nothing can be said without the secret; the owner wants it gone here anyway
-    ended = EndedConnection(
-        id=connection.id,
-        owner_id=connection.owner_id,
-        provider=connection.provider,
-        account=connection.account,
-        secret=cipher.seal(plain, bound_to=secret_of_ended(connection.id)),
-        channels=tuple((one.watch_id, one.resource) for one in channels if one.watch_id),
-        ended_at=now,
-    )
-    await tx.consents.end(ended)
-    await tx.outbox.add(END, connection.id, {"connection": connection.id}, now)
 
 
 class Ending:
@@ -74,12 +47,15 @@ class Ending:
         cipher: Cipher,
         sources: Sources,
         consents: Mapping[str, Consent],
+        *,
+        grants: GrantService,
     ) -> None:
         self._store = store
         self._clock = clock
         self._cipher = cipher
         self._sources = sources
         self._consents = consents
+        self._grants = grants
 
     async def run(self, leased: Leased) -> None:
         """Stop the channels, then take the consent back: not before, or they could not be."""
@@ -90,7 +66,8 @@ class Ending:
         if self._clock.now() - ended.ended_at > PATIENCE:
             raise GiveUp("The provider could not be told for a day.")
         plain = self._cipher.open(ended.secret, bound_to=secret_of_ended(ended.id))
-        await self._stop(ended, plain)
+        if ended.channels:
+            plain = await self._stopped(ended, plain)
         await self._revoke(ended, plain)
         async with leased.finish() as tx:
             await tx.consents.forget(ended.id)
@@ -107,23 +84,39 @@ class Ending:
                 ended.owner_id, "connection.not_ended", detail, self._clock.now()
             )
 
-    async def _stop(self, ended: EndedConnection, plain: bytes) -> None:
-        if not ended.channels:
-            return
-        sealed = self._cipher.seal(plain, bound_to=secret_of(ended.id))
+    async def _stopped(self, ended: EndedConnection, plain: bytes) -> bytes:
+        """Stop the channels; return the secret, which may be another one after it."""
         connection = Connection(
             id=ended.id,
             owner_id=ended.owner_id,
             provider=ended.provider,
             account=ended.account,
-            secret=sealed,
+            secret=self._cipher.seal(plain, bound_to=secret_of(ended.id)),
         )
+        try:
+            async with self._grants.holding(connection) as held:
+                await self._stop(connection, ended, plain)
+        finally:
+            if held.renewed:
+                plain = held.grant.encode()
+                await self._keep(ended, plain)
+        return plain
+
+    async def _stop(self, connection: Connection, ended: EndedConnection, plain: bytes) -> None:
         adapter = cast("WatchingAdapter", self._sources.open(connection, plain))
         try:
             for watch_id, resource in ended.channels:
                 await stop(adapter, Watch(id=watch_id, resource=resource, expires_at=0))
         finally:
             await adapter.close()
+
+    async def _keep(self, ended: EndedConnection, plain: bytes) -> None:
+        """Store a secret that came in meanwhile: whatever is tried again is so with that one."""
+        sealed = self._cipher.seal(plain, bound_to=secret_of_ended(ended.id))
+        async with self._store.write(owner_id=ended.owner_id) as tx:
+            if await tx.consents.ended(ended.id) is not None:
+                await tx.consents.forget(ended.id)
+                await tx.consents.end(replace(ended, secret=sealed))
 
     async def _revoke(self, ended: EndedConnection, plain: bytes) -> None:
         consent = self._consents.get(ended.provider)

@@ -1,13 +1,16 @@
 """Access tokens of connections made by consent: kept sealed, renewed by one node at a time.
 
 Law: a refresh token is used by one node at a time, and what comes of it is stored before anybody
-uses it, also where whoever asked has left: a refresh token may be good once. "Sign in again" is
-believed only if no other node has stored newer tokens meanwhile.
+uses it, also where whoever asked has left: a refresh token may be good once. What comes in after
+its connection was removed is used by nobody and taken back. "Sign in again" is believed only if no
+other node has stored newer tokens meanwhile.
 """
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
 from weakref import WeakValueDictionary
 
 import structlog
@@ -16,6 +19,7 @@ from gateway.errors import CalgateError, NotRegistered, SignInNeeded, Unavailabl
 from gateway.model.connection import Connection, Failure
 from gateway.model.grant import Grant
 from gateway.ports import Cipher, Clock, Consent, Store, TokenSource, Transaction
+from gateway.services.farewell import say_goodbye_late
 from gateway.services.notices import Notices
 from gateway.services.sync import secret_of
 
@@ -31,6 +35,15 @@ and a provider that said no by mistake is asked again within one."""
 UNREADABLE = "The stored credentials of this connection cannot be read."
 UNREGISTERED = "This gateway is not registered with the provider of this account any more."
 BUSY = "Another process is renewing the sign-in of this account."
+
+
+@dataclass(slots=True)
+class Held:
+    """The grant of a connection that is not stored, the newest there is."""
+
+    grant: Grant
+    renewed: bool = False
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class GrantService:
@@ -51,6 +64,7 @@ class GrantService:
         self._notices = notices
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._fetching: set[asyncio.Task[str]] = set()
+        self._held: dict[str, Held] = {}
         self._log = structlog.get_logger("gateway.grants")
 
     def tokens(self, connection: Connection) -> TokenSource:
@@ -84,10 +98,13 @@ class GrantService:
 
     async def access_token(self, connection: Connection, rejected: str) -> str:
         """Return an access token; fetch a new one where it is used up or was just refused."""
+        held = self._held.get(connection.id)
+        if held is not None:
+            return await self._shielded(self._of_held(connection, held, rejected))
         async with self._store.read() as tx:
             current = await tx.connections.get(connection.id)
         if current is None:
-            return await self._unkept(connection, rejected)
+            raise SignInNeeded(UNREADABLE)
         found = self._ready(self.read(current), rejected)
         if found:
             return found
@@ -106,12 +123,26 @@ class GrantService:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _unkept(self, connection: Connection, rejected: str) -> str:
-        """Serve a connection that is not stored yet, or is no more: nothing is kept of it."""
-        grant = self.read(connection)
-        if grant.usable(self._clock.now(), rejected):
-            return grant.access_token
-        return (await self._consent(connection).refresh(grant)).access_token
+    @asynccontextmanager
+    async def holding(self, connection: Connection) -> AsyncIterator[Held]:
+        """Serve a connection that is not stored, not yet or no more, for as long as this lasts.
+
+        What stands in what is given is newest only after the end.
+        """
+        self._held[connection.id] = held = Held(self.read(connection))
+        try:
+            yield held
+        finally:
+            del self._held[connection.id]
+            async with held.lock:
+                pass  # what is under way, of whoever has left too, comes in first
+
+    async def _of_held(self, connection: Connection, held: Held, rejected: str) -> str:
+        async with held.lock:
+            if not held.grant.usable(self._clock.now(), rejected):
+                held.grant = await self._consent(connection).refresh(held.grant)
+                held.renewed = True
+            return held.grant.access_token
 
     def _ready(self, grant: Grant, rejected: str) -> str:
         now = self._clock.now()
@@ -139,9 +170,11 @@ class GrantService:
             if mine:
                 break
             await asyncio.sleep(LOOK_SECONDS)
-        fetching = asyncio.create_task(
-            self._fetched(current, grant, rejected), name="grants.refresh"
-        )
+        return await self._shielded(self._fetched(current, grant, rejected))
+
+    async def _shielded(self, work: Coroutine[Any, Any, str]) -> str:
+        """Do it to its end, whoever leaves meanwhile."""
+        fetching = asyncio.create_task(work, name="grants.refresh")
         self._fetching.add(fetching)
         fetching.add_done_callback(self._ended)
         return await asyncio.shield(fetching)
@@ -172,6 +205,12 @@ class GrantService:
                 if before.refused_at:
                     await self._notices.signed_in(tx, connection)
             await tx.connections.end_refresh(connection.id)
+            gone = current is None
+            if gone and fresh.refresh_token != before.refresh_token:
+                now = self._clock.now()
+                await say_goodbye_late(tx, self._cipher, connection, fresh, now)
+        if gone:
+            raise SignInNeeded(UNREADABLE)
         return fresh.access_token
 
     async def _refused(

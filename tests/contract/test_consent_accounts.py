@@ -11,8 +11,6 @@ from gateway.errors import NotFound
 from gateway.model.connection import Connection
 from gateway.model.principal import Owner
 from gateway.services.consent import LINK_SECONDS, Callback, ConsentFailed, Stray
-from gateway.services.ending import Ending
-from gateway.services.outbox import Handler, OutboxService
 from tests.builders import an_owner
 from tests.conftest import FakeClock
 from tests.consent_screen import Screen, a_session, consent_screen
@@ -138,13 +136,8 @@ async def test_a_link_ends_after_an_hour(screen: Screen) -> None:
 
 async def disconnect(screen: Screen, connection: Connection) -> None:
     """Disconnect, and let the job run."""
-    await screen.services.connections.remove(screen.desk.owner.id, connection.id)
-    desk = screen.desk
-    ending = Ending(desk.store, desk.clock, desk.cipher, desk.sources, screen.consents)
-    handler = Handler(run=ending.run, buried=ending.left)
-    outbox = OutboxService(desk.store, desk.clock, {"connection.end": handler}, node="node")
-    await outbox.settle()
-    await outbox.close()
+    await screen.disconnect(connection)
+    await screen.tell_providers()
 
 
 async def test_disconnecting_takes_the_consent_back(screen: Screen) -> None:

@@ -6,7 +6,7 @@ from gateway import ports
 from gateway.model.feed import Visibility
 from gateway.model.grant import EndedConnection, PendingConsent
 from gateway.model.principal import Owner
-from gateway.services.ending import secret_of_ended
+from gateway.services.farewell import secret_of_ended
 from gateway.services.feeds import FeedService
 from gateway.services.freebusy import FreeBusyService
 from gateway.services.mails import Postbox
