@@ -7,8 +7,9 @@ of the file. Nothing has to know beforehand which statements are large (docs/adr
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, Executable, QueuePool, Row, exc
@@ -57,10 +58,13 @@ class DirectConnection:
         return Rows(await self._in_thread(run) if found is None else found)
 
     async def _in_thread(self, run: Callable[[], Sequence[Row[Any]]]) -> Sequence[Row[Any]]:
+        left = threading.Event()
+
         def patiently() -> Sequence[Row[Any]]:
             self._raw.execute(f"PRAGMA busy_timeout={self._patience_ms}")
             try:
-                return run()
+                with stopped_by(self._raw, left):
+                    return run()
             finally:
                 self._raw.execute("PRAGMA busy_timeout=0")
 
@@ -69,8 +73,8 @@ class DirectConnection:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
             # Nobody else may have the connection before the thread has let go of it.
-            self._raw.interrupt()
-            await asyncio.wait({work})
+            left.set()
+            await _until_done(work)
             work.exception()
             raise
 
@@ -104,7 +108,7 @@ class DirectReaders:
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
-            await asyncio.wait({work})
+            await _until_done(work)
             if work.exception() is None:
                 work.result().close()
             raise
@@ -112,6 +116,26 @@ class DirectReaders:
     async def dispose(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+
+async def _until_done(work: "asyncio.Future[Any]") -> None:
+    """Wait for what a thread does, however often whoever waits is cancelled."""
+    while not work.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait({work})
+
+
+@contextmanager
+def stopped_by(raw: sqlite3.Connection, left: threading.Event) -> Iterator[None]:
+    """Have what is run in here stopped when nobody wants it any more.
+
+    Unlike `interrupt()` this counts too for what has not begun yet, and for nothing else.
+    """
+    raw.set_progress_handler(left.is_set, BUDGET)
+    try:
+        yield
+    finally:
+        raw.set_progress_handler(None, 0)
 
 
 def raw_of(connection: Connection) -> sqlite3.Connection:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, CursorResult, Engine, Executable, Row
 
 from gateway import errors
-from gateway.storage.direct import BUDGET, Rows, raw_of, run_here
+from gateway.storage.direct import Rows, raw_of, run_here, stopped_by
 
 BROKEN_OFF = "The change was broken off before its end, so nothing of it was stored."
 
@@ -162,12 +162,8 @@ class WritingConnection:
         raw, left = raw_of(self._connection), threading.Event()
 
         def run() -> T:
-            # Unlike interrupt(), this counts too for what has not begun yet, and for nothing else.
-            raw.set_progress_handler(left.is_set, BUDGET)
-            try:
+            with stopped_by(raw, left):
                 return work()
-            finally:
-                raw.set_progress_handler(None, 0)
 
         try:
             return await self._run(run)

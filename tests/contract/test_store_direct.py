@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import exc, text
@@ -18,6 +19,10 @@ ENDLESS = text(
     "SELECT sum(i) AS total FROM n"
 )
 MANY = 3_000
+MANY_NUMBERS = 500_000
+NUMBERS = (
+    f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MANY_NUMBERS})"
+)
 
 
 @pytest.fixture
@@ -115,3 +120,59 @@ async def test_a_reader_writes_nothing(sqlite_store):
     async with sqlite_store.dialect.reading() as connection:
         with pytest.raises(exc.OperationalError, match="readonly"):
             await connection.execute(text("DELETE FROM owner"))
+
+
+async def test_a_reader_cancelled_twice_keeps_its_connection_until_it_is_free(sqlite_store):
+    """Its end would have the loop wait for the thread, and the next reader get what is in use."""
+    loop, begun, gate = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def wait(_: int) -> None:
+        if threading.current_thread() is not HERE and not begun.is_set():
+            loop.call_soon_threadsafe(begun.set)
+            gate.wait(5)
+
+    async def read() -> None:
+        async with sqlite_store.dialect.reading() as connection:
+            connection._raw.create_function("wait", 1, wait)
+            await connection.execute(text(f"{NUMBERS} SELECT count(wait(i)) FROM n"))
+
+    reading = asyncio.create_task(read())
+    await begun.wait()
+    for _ in range(3):
+        reading.cancel()
+        await asyncio.sleep(0)
+    held = not reading.done()
+    gate.set()
+    await asyncio.wait({reading})
+
+    assert held
+    assert reading.cancelled()
+
+
+async def test_a_reader_cancelled_before_its_thread_began_is_stopped_too(sqlite_store):
+    """Where every thread is busy its statement comes later, and then for nobody."""
+    gate, called = threading.Event(), []
+    loop = asyncio.get_running_loop()
+    pool = ThreadPoolExecutor(1)
+    loop.set_default_executor(pool)
+    begun = asyncio.Event()
+
+    async def read() -> None:
+        async with sqlite_store.dialect.reading() as connection:
+            connection._raw.create_function("wait", 1, called.append)
+            busy = loop.run_in_executor(None, gate.wait, 5)
+            begun.set()
+            try:
+                await connection.execute(text(f"{NUMBERS} SELECT count(wait(i)) FROM n"))
+            finally:
+                await busy
+
+    reading = asyncio.create_task(read())
+    await begun.wait()
+    reading.cancel()
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.wait({reading})
+
+    assert reading.cancelled()
+    assert len(called) < MANY_NUMBERS
