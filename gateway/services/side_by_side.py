@@ -28,8 +28,8 @@ class SideBySide:
     async def run(self, keys: Iterable[str]) -> None:
         """Do the work of these keys; return when what is not slow is done.
 
-        A key whose work still goes on aside is left out. Errors are raised, those of work that
-        went aside are told.
+        A key whose work still goes on aside is left out. The first error is raised; the others,
+        and those of work that went aside, are told.
         """
         gate = asyncio.Semaphore(AT_ONCE)
 
@@ -39,9 +39,12 @@ class SideBySide:
 
         wanted = [key for key in dict.fromkeys(keys) if key not in self._aside]
         results = await asyncio.gather(*map(one, wanted), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        together = zip(wanted, results, strict=True)
+        failed = [(key, error) for key, error in together if isinstance(error, BaseException)]
+        for key, error in failed[1:]:
+            self._told(key, error)
+        for _, error in failed[:1]:
+            raise error
 
     async def stop(self) -> None:
         """End what goes on aside."""
