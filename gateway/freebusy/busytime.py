@@ -10,7 +10,7 @@ from typing import NamedTuple
 from gateway.errors import Refused
 from gateway.model.component import Component
 from gateway.model.recurrence import ObjectTimes, Occurrence
-from gateway.model.timerange import Instant, TimeRange
+from gateway.model.timerange import Instant, TimeRange, merge
 
 
 class BusyType(StrEnum):
@@ -39,7 +39,8 @@ def coalesce(periods: Iterable[BusyPeriod], window: TimeRange) -> list[BusyPerio
     by_type: dict[BusyType, list[tuple[Instant, Instant]]] = {}
     low, high = window.start, window.end
     for start, end, kind in periods:
-        clipped_start, clipped_end = max(start, low), min(end, high)
+        clipped_start = max(low, start)  # a call for each of thousands is dear
+        clipped_end = min(high, end)
         if clipped_start < clipped_end and kind is not BusyType.FREE:
             by_type.setdefault(kind, []).append((clipped_start, clipped_end))
     merged = [
@@ -47,7 +48,8 @@ def coalesce(periods: Iterable[BusyPeriod], window: TimeRange) -> list[BusyPerio
         for kind, spans in by_type.items()
         for start, end in merge(spans)
     ]
-    merged.sort(key=lambda period: (period.start, period.type))
+    if len(by_type) > 1:
+        merged.sort(key=lambda period: (period.start, period.type))
     return merged
 
 
@@ -59,18 +61,6 @@ def without(periods: Iterable[BusyPeriod], span: TimeRange) -> list[BusyPeriod]:
         for low, high in ((start, min(end, span.start)), (max(start, span.end), end))
         if low < high
     ]
-
-
-def merge(spans: Iterable[tuple[Instant, Instant]]) -> list[tuple[Instant, Instant]]:
-    """Return the union of half-open spans as sorted spans that do not touch."""
-    union: list[tuple[Instant, Instant]] = []
-    for start, end in sorted(spans):
-        if union and start <= union[-1][1]:
-            if end > union[-1][1]:
-                union[-1] = (union[-1][0], end)
-        else:
-            union.append((start, end))
-    return union
 
 
 def busy_type_of(component: Component) -> BusyType:

@@ -14,10 +14,10 @@ from functools import cached_property
 from itertools import chain
 
 from gateway.freebusy.availability import open_spans, zone_of
-from gateway.freebusy.busytime import BusyPeriod, BusyType, merge
+from gateway.freebusy.busytime import BusyPeriod, BusyType
 from gateway.model.booking import BLOCKING, Booking, kept_clear
 from gateway.model.page import PageState, SchedulingPage
-from gateway.model.timerange import DAY, MIN_INSTANT, MINUTE, Instant, TimeRange
+from gateway.model.timerange import DAY, MIN_INSTANT, MINUTE, Instant, TimeRange, merge
 
 
 class Rule(StrEnum):

@@ -22,7 +22,6 @@ LOWEST_WALL: WallTime = (date(1, 1, 2).toordinal() - EPOCH_ORDINAL) * DAY
 HIGHEST_WALL: WallTime = (date(9999, 12, 30).toordinal() - EPOCH_ORDINAL) * DAY
 _DATE = re.compile(r"[0-9]{8}")
 _DATE_TIME = re.compile(r"([0-9]{8})T([0-9]{6})(Z?)", re.IGNORECASE)
-LOCAL_LENGTH = len("20261130T090000")
 _DURATION = re.compile(
     r"([+-]?)P(?:([0-9]{1,9})W)?(?:([0-9]{1,9})D)?"
     r"(T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9})S)?)?",
@@ -65,38 +64,13 @@ def parse_wall(text: str) -> WallValue:
     found = _DATE_TIME.fullmatch(text)
     if found is None:
         return WallValue(parse_day(text) * DAY, is_date=True, is_utc=False)
-    wall = parse_day(found[1]) * DAY + _time_of_day(found[2])
+    wall = parse_day(found[1]) * DAY + parse_time_of_day(found[2])
     return WallValue(wall, is_date=False, is_utc=bool(found[3]))
 
 
-def parse_wall_list(value: str, limit: int) -> tuple[list[WallTime], bool] | None:
-    """Return the first DATE-TIMEs of a list of one form, and whether it is that of UTC; else None.
-
-    Lists of a hundred thousand exceptions or dates are made of nothing else: each different day
-    and time of day is read once. Raises ValueError where the calendar or the clock has no such.
-    """
-    is_utc = value[LOCAL_LENGTH : LOCAL_LENGTH + 1] == "Z"
-    step = LOCAL_LENGTH + is_utc + 1
-    value = value[: limit * step - 1]
-    count, left = divmod(len(value) + 1, step)
-    ends = value[LOCAL_LENGTH::step]  # the Z of each, or the comma after it
-    if (
-        left
-        or value[8::step] != "T" * count
-        or ends != ("Z" * count if is_utc else "," * (count - 1))
-    ):
-        return None
-    texts = value.split(",")
-    if len(texts) != count or (is_utc and value[step - 1 :: step] != "," * (count - 1)):
-        return None
-    days, times = [text[:8] for text in texts], [text[9:15] for text in texts]
-    day_starts = {text: parse_day(text) * DAY for text in set(days)}
-    seconds = {text: _time_of_day(text) for text in set(times)}
-    return [day_starts[day] + seconds[time] for day, time in zip(days, times, strict=True)], is_utc
-
-
 @lru_cache(maxsize=4096)
-def _time_of_day(text: str) -> int:
+def parse_time_of_day(text: str) -> int:
+    """Return the seconds since midnight that six digits tell; second 60 reads as 59."""
     if not (text.isascii() and text.isdigit()):
         raise ValueError(f"no time of day: {text}")
     hour, minute, second = int(text[:2]), int(text[2:4]), int(text[4:])

@@ -3,20 +3,13 @@
 Which definition of a TZID wins is the policy "zones" of docs/policies.md.
 """
 
-from collections.abc import Iterator, Mapping
-from itertools import groupby
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from gateway.errors import Condition, Refused
 from gateway.model.component import Component
 from gateway.model.content_line import Property
-from gateway.model.local_time import (
-    WallTime,
-    WallValue,
-    parse_duration,
-    parse_wall,
-    parse_wall_list,
-)
+from gateway.model.local_time import WallTime, WallValue, parse_duration, parse_wall
 from gateway.model.timerange import MAX_INSTANT, MIN_INSTANT, Instant
 from gateway.model.zone import UTC_ZONE, Zone
 from gateway.model.zones import iana_zone, zone, zone_from_vtimezone
@@ -117,38 +110,6 @@ class Moments:
                     if not self.lenient:
                         raise
 
-    def instants(
-        self, items: list[Property], limit: int, floating: Zone
-    ) -> tuple[list[Instant], list[Property]]:
-        """Return the instants of plainly told times, and as properties whatever else there is.
-
-        `floating` is the zone of times without one. It is how long lists are read: a moment for
-        each of a hundred thousand takes ten times as long.
-        """
-        plain: list[Instant] = []
-        others: list[Property] = []
-        for _, group in groupby(items, key=_form):
-            same, room = list(group), limit - len(plain)
-            if room <= 0:
-                break
-            try:
-                found = parse_wall_list(",".join([item.value for item in same]), room)
-            except ValueError:
-                found = None
-            if found is None:
-                others += same
-                continue
-            walls, is_utc = found
-            tzid = same[0].param("TZID")
-            if not is_utc and not tzid:
-                self.depends_on_default = True
-            zone = UTC_ZONE if is_utc else self.zone(tzid) if tzid else floating
-            plain += walls if zone is UTC_ZONE else [zone.instant_of(wall) for wall in walls]
-        if not self.lenient and plain:
-            assert_in_range(min(plain))
-            assert_in_range(max(plain))
-        return plain, others
-
     def _period(self, text: str, item: Property) -> Period:
         start_text, slash, end_text = text.partition("/")
         start = self._moment(parse_wall(start_text), item)
@@ -163,11 +124,6 @@ class Moments:
         if end < start.instant and not self.lenient:
             raise ValueError(f"a period that ends before it starts: {text[:60]}")
         return Period(start, max(end, start.instant))
-
-
-def _form(item: Property) -> tuple[Mapping[str, tuple[str, ...]], bool]:
-    """Return what lists must share to be read as one."""
-    return item.params, item.value.endswith("Z")
 
 
 def assert_in_range(instant: Instant) -> None:

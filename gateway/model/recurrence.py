@@ -13,12 +13,13 @@ from gateway.model.component import CalendarObject, Component
 from gateway.model.content_line import Property
 from gateway.model.extent import Extent, end_of, read_extent
 from gateway.model.local_time import WallTime
-from gateway.model.moment import Moment, Moments, Period, assert_in_range
+from gateway.model.moment import Moment, Moments, assert_in_range
 from gateway.model.occurrence import Occurrence, Overlap
 from gateway.model.rrule import Rule, parse_rule
 from gateway.model.rrule_times import Budget, RuleTimes
 from gateway.model.series import BoundRule, Segment, Series, Wanted
-from gateway.model.timerange import DAY, MAX_INSTANT, MIN_INSTANT, Instant, TimeRange
+from gateway.model.timerange import DAY, MAX_INSTANT, MIN_INSTANT, Instant, TimeRange, merge
+from gateway.model.told_dates import Dates, read_dates
 from gateway.model.zone import UTC_ZONE, Zone
 
 __all__ = ["ObjectTimes", "Occurrence", "StoredBusy", "compile_object"]
@@ -29,10 +30,12 @@ MAX_INSTANCES = 100_000
 """Instances in a year from which on an object is refused, the advertised `max-instances`."""
 MAX_RULES = 5
 MAX_DATES = 100_000
+MAX_RANGES = 250
+"""THISANDFUTURE overrides of one series: each has rules and dates looked through once more."""
 
 
 class StoredBusy(NamedTuple):
-    """A FREEBUSY period of a stored VFREEBUSY; `fbtype` as written, upper case."""
+    """What FREEBUSY periods of a stored VFREEBUSY cover; `fbtype` as written, upper case."""
 
     start: Instant
     end: Instant
@@ -226,11 +229,16 @@ class _Compiler:
     def _stored_busy(self, item: Component) -> Iterator[StoredBusy]:
         if item.name != "VFREEBUSY":
             return
-        for found in item.all("FREEBUSY"):
-            fbtype = found.param("FBTYPE").upper() or "BUSY"
-            for start, end in self.moments.each([found], MAX_DATES):
-                if end is not None:
-                    yield StoredBusy(start.instant, end, fbtype)
+        by_type: dict[str, list[Property]] = {}
+        for found in _countable(item.all("FREEBUSY")):
+            by_type.setdefault(found.param("FBTYPE").upper() or "BUSY", []).append(found)
+        for fbtype, items in by_type.items():
+            spans: list[tuple[Instant, Instant]] = []
+            for dates in read_dates(self.moments, items, MAX_DATES):
+                if dates.lengths is not None:
+                    told = zip(dates.instants, dates.lengths, strict=True)
+                    spans += [(low, low + length) for low, length in told]
+            yield from (StoredBusy(low, high, fbtype) for low, high in merge(spans))
 
     # --- series --------------------------------------------------------------------------------
 
@@ -239,37 +247,62 @@ class _Compiler:
         assert extent is not None  # it has a DTSTART
         self._assert_in_range(extent)
         start = extent.start
+        removed: set[int] = set()
         removed_days: set[WallTime] = set()
-        plain, others = self._dates(master.all("EXDATE"), start)
-        removed = set(plain)
-        excluded = [period.start for period in self.moments.each(others, MAX_DATES)]
-        for moment in [*excluded, *(override.replaced for override in overrides)]:
+        for dates in read_dates(self.moments, master.all("EXDATE"), MAX_DATES):
+            if dates.is_date and not start.is_date:
+                removed_days.update(dates.walls)
+            else:
+                removed.update(self._joined_all(dates, start))
+        for moment in (override.replaced for override in overrides):
             if moment.is_date and not start.is_date:
                 removed_days.add(moment.wall)
             else:
                 removed.add(self._joined(moment, start).key)
         first = Segment(start.key, 0, extent.length, master, start.zone, start.is_date)
         ranges = [self._range(override, start) for override in overrides if override.is_range]
-        told = master.all("RDATE")
-        if sum(item.value.count(",") + 1 for item in told) > MAX_DATES:
-            raise ValueError(f"more than {MAX_DATES:,} dates")  # what is cut off would be free
-        plain, others = self._dates(told, start)
+        if len(ranges) > MAX_RANGES:
+            raise ValueError(f"more than {MAX_RANGES} changes of this and all that follows")
+        walls: list[WallTime] = []
+        instants: list[Instant] = []
+        ends: dict[Instant, Instant] = {}
+        for dates in read_dates(self.moments, _countable(master.all("RDATE")), MAX_DATES):
+            keys = self._joined_all(dates, start)
+            starts = start.zone.instants_of(keys) if start.is_date else keys
+            walls += keys if start.is_date else []
+            instants += starts
+            if dates.lengths is not None:
+                ends |= {
+                    low: low + length for low, length in zip(starts, dates.lengths, strict=True)
+                }
         return Series(
             start=start,
             rules=self._rules(master, start),
-            instants=plain,
-            dates=[self._date(period, start) for period in self.moments.each(others, MAX_DATES)],
+            instants=instants,
+            days=walls,
+            ends=ends,
             removed=removed,
             removed_days=removed_days,
             segments=[first, *sorted(ranges, key=lambda segment: segment.from_key)],
             overlap=extent.overlap,
         )
 
-    def _dates(self, items: list[Property], start: Moment) -> tuple[list[Instant], list[Property]]:
-        """Return the instants among EXDATEs or RDATEs; in an all-day series a time is a day."""
+    def _joined_all(self, dates: Dates, start: Moment) -> list[int]:
+        """Return the keys of dates or times in a series: the days of an all-day one, or instants.
+
+        They are what `_joined` makes of each.
+        """
+        walls = dates.walls
         if start.is_date:
-            return [], items
-        return self.moments.instants(items, MAX_DATES, start.zone)
+            if not dates.is_floating:
+                odd = [wall for wall in walls if wall % DAY]
+                told = start.zone.walls_of(dates.zone.instants_of(odd))
+                known = dict(zip(odd, told, strict=True))
+                walls = [known.get(wall, wall) for wall in walls]
+            return [wall - wall % DAY for wall in walls]
+        if dates.is_date:
+            return start.zone.instants_of([wall + start.wall % DAY for wall in walls])
+        return (start if dates.is_floating else dates).zone.instants_of(walls)
 
     def _joined(self, moment: Moment, start: Moment) -> Moment:
         """Return a date or time in the terms of a series: its kind of value, its zone."""
@@ -285,12 +318,6 @@ class _Compiler:
         if moment.is_floating and not start.is_floating:
             return start._replace(wall=moment.wall, instant=start.zone.instant_of(moment.wall))
         return moment
-
-    def _date(self, period: Period, start: Moment) -> Period:
-        joined = self._joined(period.start, start)
-        if period.end is None:
-            return Period(joined, None)
-        return Period(joined, joined.instant + period.end - period.start.instant)
 
     def _range(self, override: _Override, start: Moment) -> Segment:
         """Return what a THISANDFUTURE override makes of the instances from its own on."""
@@ -330,6 +357,13 @@ class _Compiler:
                 last = start.zone.wall_of(instant) + (0 if start.zone.is_fixed else DAY)
         times = RuleTimes(rule, start.wall, all_day=start.is_date, until=last)
         return BoundRule(times, instant)
+
+
+def _countable(items: list[Property]) -> list[Property]:
+    """Refuse lists of more values than are read: what is cut off would be free."""
+    if sum(item.value.count(",") + 1 for item in items) > MAX_DATES:
+        raise ValueError(f"more than {MAX_DATES:,} dates")
+    return items
 
 
 def _latest(items: list[Component]) -> list[Component]:

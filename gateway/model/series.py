@@ -6,16 +6,16 @@ them: the master's from its start on, each THISANDFUTURE override's from its REC
 
 import heapq
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from gateway.model.component import Component
 from gateway.model.extent import end_of
 from gateway.model.local_time import Duration, WallTime
-from gateway.model.moment import Moment, Period
+from gateway.model.moment import Moment
 from gateway.model.occurrence import Occurrence, Overlap
 from gateway.model.rrule_times import Budget, RuleTimes
-from gateway.model.runs import runs
+from gateway.model.runs import Run, runs
 from gateway.model.timerange import DAY, HOUR, MAX_INSTANT, Instant, TimeRange
 from gateway.model.zone import Zone
 
@@ -58,11 +58,12 @@ class Series:
 
     __slots__ = (
         "_dates",
-        "_lasting",
+        "_days",
+        "_ends",
+        "_longest",
         "_removed",
         "_removed_days",
         "_rules",
-        "_told",
         "overlap",
         "segments",
         "start",
@@ -73,8 +74,9 @@ class Series:
         *,
         start: Moment,
         rules: Sequence[BoundRule],
-        instants: Iterable[Instant],
-        dates: Iterable[Period],
+        instants: Sequence[Instant],
+        days: Sequence[WallTime],
+        ends: Mapping[Instant, Instant],
         removed: set[int],
         removed_days: set[WallTime],
         segments: Sequence[Segment],
@@ -86,19 +88,13 @@ class Series:
         self._rules = rules
         self._removed = removed
         self._removed_days = removed_days
-        by_key = {start.key: _Base(start.instant, start.wall, None)}
-        for moment, end in dates:
-            if moment.key not in by_key or end is not None:
-                wall = moment.wall if moment.is_date else start.zone.wall_of(moment.instant)
-                by_key[moment.key] = _Base(moment.instant, wall, end)
-        # Of a hundred thousand instants only those that are asked for are made into bases.
-        self._told: dict[Instant, _Base] = {}
-        for base in by_key.values():
-            self._told.setdefault(base.instant, base)
-        self._dates = list(dict.fromkeys(sorted([*instants, *self._told])))
-        self._lasting = [
-            base.end - base.instant for base in self._told.values() if base.end is not None
-        ]
+        # Of a hundred thousand instants only those that are asked for are made into bases. Two days
+        # may begin at one instant, where a zone has left one out: the first that is told counts.
+        self._days = dict(zip(reversed(instants), reversed(days), strict=True)) if days else {}
+        self._ends = ends
+        self._days[start.instant] = start.wall
+        self._dates = [*sorted({*instants, start.instant})]
+        self._longest = max((end - low for low, end in ends.items()), default=0)
 
     # --- spans -------------------------------------------------------------------------------
 
@@ -106,7 +102,7 @@ class Series:
     def longest(self) -> int:
         """A bound on the length of any instance, in seconds."""
         lengths = [abs(item.length.nominal_seconds) + DAY for item in self.segments]
-        return max([*lengths, *self._lasting])
+        return max([*lengths, self._longest])
 
     @property
     def first_start(self) -> Instant:
@@ -151,9 +147,12 @@ class Series:
         """Yield the instances, those that overlap or touch as one; None where that needs all."""
         (segment, *more), zone = self.segments, self.start.zone
         days, length = segment.length
-        same = not more and not segment.all_day and zone.is_fixed and not self._moves(segment)
-        length += days * DAY  # as long as that where the offset never changes
-        if not same or length <= 0 or self._removed_days or self._lasting:
+        # As long as that only where the offset never changes, or where no day is counted; and only
+        # dates, which are sorted, keep their order where it does.
+        exact = zone.is_fixed or not (days or self._rules)
+        same = not more and not segment.all_day and exact and not self._moves(segment)
+        length += days * DAY
+        if not same or (length <= 0 and not self._ends) or self._removed_days:
             return None
         if wanted is not None and not wanted(segment.component, True):
             return iter(())
@@ -166,15 +165,35 @@ class Series:
                 last = high if rule.until is None else min(high, rule.until)
                 walls = rule.times.starts(zone.wall_of(low), zone.wall_of(last), budget)
                 streams.append(map(zone.instant_of, walls))
-            return (one for one in heapq.merge(*streams) if one not in self._removed)
+            found = heapq.merge(*streams) if self._rules else iter(streams[0])
+            return (one for one in found if one not in self._removed and one not in self._ends)
 
+        found = [self._ended_runs(window)] if self._ends else []
+        if length > 0:
+            found.append(runs(starts, length, window))
         return (
             Occurrence(start, end, segment.component, start, all_day=False)
-            for start, end in runs(starts, length, window)
+            for start, end in heapq.merge(*found)
         )
 
+    def _ended_runs(self, window: TimeRange) -> Iterator[Run]:
+        """Yield the runs of dates that were told with their ends."""
+        low = bisect_left(self._dates, window.start - self._longest)
+        high = bisect_left(self._dates, window.end)
+        run: Run | None = None
+        for start in self._dates[low:high]:
+            end = self._ends.get(start, start)
+            if end <= max(start, window.start) or start in self._removed:
+                continue
+            if run is not None and start > run.end:
+                yield run
+                run = None
+            run = Run(start, end) if run is None else Run(run.start, max(run.end, end))
+        if run is not None:
+            yield run
+
     def _has_length(self, segment: Segment) -> bool:
-        return segment.length != (0, 0) or bool(self._lasting)
+        return segment.length != (0, 0) or bool(self._longest)
 
     def _segment(
         self, segment: Segment, end_key: int | None, window: TimeRange, budget: Budget
@@ -182,6 +201,13 @@ class Series:
         low = window.start - self.longest - segment.shift - _SLACK
         high = window.end - segment.shift + _SLACK
         first = segment is self.segments[0]
+        # Between its own keys only: of thousands of ranges each would look through all instances.
+        if not first:
+            low = max(low, segment.from_key - _SLACK)
+        if end_key is not None:
+            high = min(high, end_key + _SLACK)
+        if low > high:
+            return iter(())
         found: Iterator[Occurrence] = (
             self._occurrence(segment, base)
             for base in self._bases(low, high, budget)
@@ -227,7 +253,10 @@ class Series:
             yield base
 
     def _date(self, instant: Instant) -> _Base:
-        return self._told.get(instant) or _Base(instant, self.start.zone.wall_of(instant), None)
+        wall = self._days.get(instant)
+        if wall is None:
+            wall = self.start.zone.wall_of(instant)
+        return _Base(instant, wall, self._ends.get(instant))
 
     def _of_rule(
         self, rule: BoundRule, low: Instant, high: Instant, budget: Budget

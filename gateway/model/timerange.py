@@ -4,6 +4,7 @@ Inside the gateway an instant is an `int`: UTC seconds since 1970 (docs/adr/0002
 Datetimes exist at the edges only.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -78,3 +79,15 @@ class TimeRange:
     def seconds(self) -> int:
         """The length in seconds."""
         return self.end - self.start
+
+
+def merge(spans: Iterable[tuple[Instant, Instant]]) -> list[tuple[Instant, Instant]]:
+    """Return the union of half-open spans as sorted spans that do not touch."""
+    union: list[tuple[Instant, Instant]] = []
+    for start, end in sorted(spans):
+        if union and start <= union[-1][1]:
+            if end > union[-1][1]:
+                union[-1] = (union[-1][0], end)
+        else:
+            union.append((start, end))
+    return union

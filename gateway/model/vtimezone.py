@@ -19,6 +19,7 @@ from gateway.model.zone import FixedZone, Zone
 MAX_ONSETS = 2_000
 _DECADE = 3653 * DAY
 _LOOK_BACK = 400 * DAY
+_NEAR = 3 * DAY
 
 
 class _Observance(NamedTuple):
@@ -62,6 +63,17 @@ class CustomZone(Zone):
         onsets, offsets = self._decade(instant // _DECADE)
         found = bisect_right(onsets, instant)
         return offsets[found]
+
+    def is_calm(self, low: Instant, high: Instant) -> bool:
+        """Tell whether no onset lies between or within days: there may be many in a week.
+
+        `instant_of` looks a day ahead and back from where the wall time would be in UTC.
+        """
+        low, high = low - _NEAR, high + _NEAR
+        return all(
+            bisect_right(onsets, low) == bisect_right(onsets, high)
+            for onsets, _ in map(self._decade, range(low // _DECADE, high // _DECADE + 1))
+        )
 
     def _decade(self, number: int) -> tuple[list[Instant], list[int]]:
         """Return the onsets that matter in a decade, and the offset before and after each."""

@@ -1,10 +1,14 @@
 """What a time zone is here: wall times to instants and back (RFC 5545 sections 3.3.5 and 3.6.5)."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from gateway.model.local_time import WallTime, datetime_of, wall_of
-from gateway.model.timerange import DAY, Instant
+from gateway.model.timerange import DAY, HOUR, Instant
+
+WEEK = 7 * DAY
+"""No zone of the IANA database changes its offset and back within a week."""
 
 
 class Zone(ABC):
@@ -43,6 +47,53 @@ class Zone(ABC):
         """Return the wall time of an instant."""
         return instant + self.offset_at(instant)
 
+    def instants_of(self, walls: Sequence[WallTime]) -> list[Instant]:
+        """Return the instants of many wall times; what a week has in common is looked at once."""
+        offsets = self._shared_offsets(walls, WEEK)
+        found = [wall - offsets.get(wall // WEEK, wall) for wall in walls]
+        if len(offsets) == len({wall // WEEK for wall in walls}):
+            return found
+        odd = {wall for wall in walls if wall // WEEK not in offsets}
+        by_hour = self._shared_offsets(odd, HOUR)
+        exact = {
+            wall: self.instant_of(wall)
+            if (offset := by_hour.get(wall // HOUR)) is None
+            else wall - offset
+            for wall in odd
+        }
+        return [exact.get(wall, instant) for wall, instant in zip(walls, found, strict=True)]
+
+    def walls_of(self, instants: Sequence[Instant]) -> list[WallTime]:
+        """Return the wall times of many instants."""
+        weeks = {instant // WEEK for instant in instants}
+        at = {week: self.offset_at(week * WEEK) for week in weeks | {week + 1 for week in weeks}}
+        offsets = {
+            week: at[week]
+            for week in weeks
+            if at[week] == at[week + 1] and self.is_calm(week * WEEK, (week + 1) * WEEK)
+        }
+        return [
+            self.wall_of(instant)
+            if (offset := offsets.get(instant // WEEK)) is None
+            else instant + offset
+            for instant in instants
+        ]
+
+    def _shared_offsets(self, walls: Collection[WallTime], length: int) -> dict[int, int]:
+        """Return the offset of each stretch of that length whose wall times have but one."""
+        numbers = {wall // length for wall in walls}
+        ends = numbers | {number + 1 for number in numbers}
+        at = {number: self.instant_of(number * length) for number in ends}
+        return {
+            number: number * length - at[number]
+            for number in numbers
+            if at[number + 1] - at[number] == length and self.is_calm(at[number], at[number + 1])
+        }
+
+    def is_calm(self, low: Instant, high: Instant) -> bool:  # noqa: ARG002 - see WEEK
+        """Tell whether the offset, the same at both ends of a week or less, is so between them."""
+        return True
+
     def to_instant(self, local: datetime) -> Instant:
         """Return the instant of a naive datetime."""
         return self.instant_of(wall_of(local))
@@ -77,6 +128,10 @@ class FixedZone(Zone):
     def wall_of(self, instant: Instant) -> WallTime:
         """Return the wall time of an instant."""
         return instant + self.offset
+
+    def instants_of(self, walls: Sequence[WallTime]) -> list[Instant]:
+        """Return the instants of many wall times."""
+        return [wall - self.offset for wall in walls] if self.offset else [*walls]
 
 
 UTC_ZONE: Zone = FixedZone("UTC", 0)

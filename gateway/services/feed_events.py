@@ -9,11 +9,11 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gateway.freebusy.busytime import BusyPeriod, BusyType, merge
+from gateway.freebusy.busytime import BusyPeriod, BusyType
 from gateway.model.component import Component, parse_many, serialize
 from gateway.model.content_line import Property, raw_property, write_lines
 from gateway.model.feed import Visibility
-from gateway.model.timerange import Instant, format_utc
+from gateway.model.timerange import Instant, format_utc, merge
 
 PRODID = "-//calgate//calgate//EN"
 BUSY = "Busy"

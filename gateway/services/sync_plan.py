@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from gateway.errors import Unavailable
-from gateway.freebusy.busytime import BusyPeriod, merge
-from gateway.model.timerange import MINUTE, Instant
+from gateway.freebusy.busytime import BusyPeriod
+from gateway.model.timerange import MINUTE, Instant, merge
 from gateway.ports import UpstreamObject, UpstreamPage
 
 MAX_PAGES = 2_000

@@ -20,10 +20,10 @@ from sqlalchemy import (
 )
 
 from gateway import errors
-from gateway.freebusy.busytime import BusyPeriod, BusyType, coalesce, merge
+from gateway.freebusy.busytime import BusyPeriod, BusyType, coalesce
 from gateway.model.collection import ObjectRecord
 from gateway.model.objects import TYPES
-from gateway.model.timerange import DAY, Instant, TimeRange
+from gateway.model.timerange import DAY, Instant, TimeRange, merge
 from gateway.ports import IndexEntry
 from gateway.storage import schema
 from gateway.storage.index_rows import (

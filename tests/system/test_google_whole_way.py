@@ -12,11 +12,10 @@ import aiohttp
 import pytest
 
 from gateway.config import Providers
-from gateway.freebusy.busytime import merge
 from gateway.model.connection import HealthState
 from gateway.model.page import WEEKDAYS
 from gateway.model.principal import CredentialKind, Owner
-from gateway.model.timerange import HOUR, TimeRange, format_utc, to_instant
+from gateway.model.timerange import HOUR, TimeRange, format_utc, merge, to_instant
 from gateway.sandbox.google import Fault, GoogleServer
 from tests.connecting import registration
 from tests.dav_desk import dav_client

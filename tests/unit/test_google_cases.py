@@ -11,14 +11,14 @@ import pytest
 from gateway.adapters.google.assembly import Assembler
 from gateway.adapters.google.normalise import CalendarFacts
 from gateway.freebusy.blocking import blocking_periods
-from gateway.freebusy.busytime import coalesce, merge
+from gateway.freebusy.busytime import coalesce
 from gateway.model.collection import BusyRules
 from gateway.model.component import CalendarObject, Component
 from gateway.model.content_line import Property
 from gateway.model.moment import Moments
 from gateway.model.objects import check_object
 from gateway.model.recurrence import compile_object
-from gateway.model.timerange import TimeRange, to_instant
+from gateway.model.timerange import TimeRange, merge, to_instant
 from gateway.model.zones import zone
 from gateway.ports import UpstreamObject
 

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.freebusy.busytime import busy_of, merge
+from gateway.freebusy.busytime import busy_of
 from gateway.model.objects import read_one
 from gateway.model.recurrence import compile_object
 from gateway.model.rrule_times import Budget
-from gateway.model.timerange import DAY, HOUR, MINUTE, TimeRange, format_utc
+from gateway.model.timerange import DAY, HOUR, MINUTE, TimeRange, format_utc, merge
 from gateway.model.zone import UTC_ZONE
 
 MONDAY = 1767571200  # 2026-01-05T00:00:00Z

@@ -14,8 +14,7 @@ from gateway.adapters.google.normalise import CalendarFacts, is_cancelled, key_o
 from gateway.adapters.google.people import Item, text_of
 from gateway.adapters.google.times import zone_called
 from gateway.errors import AccessLost, Unavailable
-from gateway.freebusy.busytime import merge
-from gateway.model.timerange import DAY, Instant, TimeRange, format_rfc3339, to_instant
+from gateway.model.timerange import DAY, Instant, TimeRange, format_rfc3339, merge, to_instant
 from gateway.model.zone import UTC_ZONE
 
 PAGE = 2_500
