@@ -9,6 +9,8 @@ from gateway.model.lenient_lines import read_leniently
 
 MAX_DEPTH = 8
 MAX_COMPONENTS = 100_000
+MAX_STRAY_ENDS = 10_000
+"""ENDs that end nothing, passed over leniently: so many are no mishap of a program."""
 _WHOLE = frozenset({"VCALENDAR", "VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VTIMEZONE"})
 _HOLDS_NONE = _WHOLE - {"VCALENDAR"} | {"VALARM", "STANDARD", "DAYLIGHT"}
 """Components that hold none of the whole ones: one that begins there tells that an END is lost."""
@@ -103,13 +105,14 @@ def _read(data: bytes, *, lenient: bool) -> Iterator[Component]:
 class _Reader:
     """The components that are open, outermost first, and how many are being passed over."""
 
-    __slots__ = ("lenient", "opened", "skipping", "stack")
+    __slots__ = ("lenient", "opened", "skipping", "stack", "stray")
 
     def __init__(self, *, lenient: bool) -> None:
         self.lenient = lenient
         self.stack: list[Component] = []
         self.skipping = 0
         self.opened = 0
+        self.stray = 0
 
     def begin(self, name: str) -> None:
         """Open a component, or pass it over where it cannot stand here."""
@@ -148,6 +151,10 @@ class _Reader:
                 raise Refused(Condition.VALID_CALENDAR_DATA, f"END:{name[:40]} closes {inner}")
             # A lost END: what is open inside the component that is closed now ends with it.
             if all(component.name != name for component in self.stack):
+                self.stray += 1
+                if self.stray > MAX_STRAY_ENDS:
+                    what = f"more than {MAX_STRAY_ENDS:,} ENDs of nothing"
+                    raise Refused(Condition.VALID_CALENDAR_DATA, what)
                 return None
             while self.stack[-1].name != name:
                 self._nest()

@@ -7,7 +7,9 @@ while one does every other thread waits.
 
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from gateway.model.content_line import CONTROLS, Property, parse_line, unfold
@@ -34,8 +36,12 @@ _NEXT_TIMED = re.compile(
 _NEXT_EDGE = re.compile(rb"\n(?i:BEGIN|END):")
 _LONGEST = len(b"\nRECURRENCE-ID")
 # Nothing quoted, and no zone with a bare colon in its name: the head ends at the first colon.
-_DATES = re.compile(rb'(?:EXDATE|RDATE)[^:"(]*:', re.IGNORECASE)
-_DATES_BEGIN = frozenset(b"EeRr")
+_DATES = re.compile(rb'(?:EXDATE|RDATE|FREEBUSY)[^:"(]*:', re.IGNORECASE)
+_DATES_BEGIN = frozenset(b"EeRrFf")
+_COUNTED = frozenset({"EXDATE", "RDATE", "FREEBUSY", "BEGIN", "END"})
+"""What tells time however often it stands; of anything else the first counts, of rules a few."""
+MAX_RULES = 5
+_NAME = re.compile(rb"[A-Za-z0-9_.-]+(?=[:;])")
 _CONTINUES = bytes(128) + b"\x01" * 64 + bytes(64)  # octets 80 to BF continue a character
 
 
@@ -77,13 +83,14 @@ def read_leniently(data: bytes) -> Iterator[Property]:
 class _Reader:
     """One reading of unfolded lines; `_lines` stands after the line that is looked at."""
 
-    __slots__ = ("_count", "_data", "_lines", "_observances")
+    __slots__ = ("_count", "_data", "_lines", "_observances", "_seen")
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._lines = io.BytesIO(data)
         self._count = 0
         self._observances = 0
+        self._seen: Counter[str] = Counter()
 
     def read(self) -> Iterator[Property]:
         """Yield the properties."""
@@ -98,6 +105,10 @@ class _Reader:
                 item = parse_line(stripped.decode("utf-8", "replace"))
             except ValueError:
                 continue
+            self._seen[item.name] += 1
+            if item.name in ("BEGIN", "END"):
+                # What was seen in an alarm was not seen in its event, nor the other way round.
+                self._seen.clear()
             if item.name == "BEGIN":
                 self._begin(item.value.strip().upper())
             yield item
@@ -123,26 +134,38 @@ class _Reader:
         if _ALARMS.begin.match(raw):
             self._pass_over(_ALARMS, raw)
             return True
-        return False
+        found = _NAME.match(raw)
+        name = found[0].upper().decode() if found else "END"
+        if name in _COUNTED or self._seen[name] < (MAX_RULES if name == "RRULE" else 1):
+            return False
+        self._lines.seek(self._after_run(name, self._lines.tell()))
+        return True
+
+    def _after_run(self, name: str, at: int) -> int:
+        """Return where the lines of one name that stand here end, long ones aside."""
+        same = _lines_of(name)
+        while (found := same.match(self._data, at, at + STEP)) and found.end() > at:
+            at = found.end()
+        return at
 
     def _joined_dates(self) -> Iterator[bytes]:
-        """Yield the lines; a long run of exceptions or dates, one a line, comes as lists of dates.
+        """Yield the lines; many exceptions, dates or periods, one a line, come as lists.
 
         Who skips lines does so after one that is no date: then none waits here.
         """
         head, run = b"", []
         for raw in self._lines:
-            if head and raw.startswith(head):
-                run.append(raw)
+            if not (head and raw.startswith(head)):
+                found = _DATES.match(raw) if raw[0] in _DATES_BEGIN else None
+                head = found[0] if found else b""
+            if head:
+                run.append((head, raw))
                 continue
             if run:
-                yield from _as_lists(head, run)
+                yield from _as_lists(run)
                 run = []
-            found = _DATES.match(raw) if raw[0] in _DATES_BEGIN else None
-            head = found[0] if found else b""
             yield raw
-        if run:
-            yield from _as_lists(head, run)
+        yield from _as_lists(run)
 
     def _pass_over(self, left: _Left, first: bytes) -> None:
         """Go past a component that is left out, and all such that follow it at once.
@@ -170,13 +193,23 @@ class _Reader:
         return len(self._data)
 
 
-def _as_lists(head: bytes, run: list[bytes]) -> Iterator[bytes]:
-    if len(run) < FEW_DATES:
-        yield from run
+@lru_cache(maxsize=64)
+def _lines_of(name: str) -> re.Pattern[bytes]:
+    return re.compile(rb"(?>" + re.escape(name.encode()) + rb"[:;][^\n]*+\n)*+", re.IGNORECASE)
+
+
+def _as_lists(run: list[tuple[bytes, bytes]]) -> Iterator[bytes]:
+    """Yield lines of dates, those of one head together where there are many."""
+    if len(run) <= FEW_DATES:
+        yield from (raw for _, raw in run)
         return
-    for start in range(0, len(run), FEW_DATES):
-        values = (raw[len(head) :].strip() for raw in run[start : start + FEW_DATES])
-        yield head + b",".join([value for value in values if value])
+    by_head: dict[bytes, list[bytes]] = {}
+    for head, raw in run:
+        by_head.setdefault(head, []).append(raw)
+    for head, lines in by_head.items():
+        for start in range(0, len(lines), FEW_DATES):
+            values = (raw[len(head) :].strip() for raw in lines[start : start + FEW_DATES])
+            yield head + b",".join([value for value in values if value])
 
 
 def _cut(raw: bytes) -> bytes:

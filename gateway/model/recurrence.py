@@ -12,6 +12,7 @@ from gateway.errors import Condition, Refused
 from gateway.model.component import CalendarObject, Component
 from gateway.model.content_line import Property
 from gateway.model.extent import Extent, end_of, read_extent
+from gateway.model.lenient_lines import MAX_RULES
 from gateway.model.local_time import WallTime
 from gateway.model.moment import Moment, Moments, assert_in_range
 from gateway.model.occurrence import Occurrence, Overlap
@@ -28,7 +29,6 @@ DENSE = 2_000
 """Instances in a year from which on an object is computed when asked for, never stored."""
 MAX_INSTANCES = 100_000
 """Instances in a year from which on an object is refused, the advertised `max-instances`."""
-MAX_RULES = 5
 MAX_DATES = 100_000
 MAX_RANGES = 250
 """THISANDFUTURE overrides of one series: each has rules and dates looked through once more."""

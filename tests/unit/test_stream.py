@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.errors import Refused
-from gateway.model.component import MAX_COMPONENTS
+from gateway.model.component import MAX_COMPONENTS, MAX_STRAY_ENDS
 from gateway.model.recurrence import compile_object
 from gateway.model.stream import read_stream
 from gateway.model.timerange import DAY, HOUR, TimeRange
@@ -55,6 +55,16 @@ def test_more_components_than_are_read_are_no_calendar() -> None:
 
     with pytest.raises(Refused, match="100,000 components"):
         read_stream(stream)
+
+
+def test_hosts_of_stray_ends_are_no_calendar() -> None:
+    """Some ENDs of nothing are passed over; ten thousands of them are refused."""
+    begin, end = b"BEGIN:VCALENDAR\r\n", b"END:VCALENDAR\r\n"
+    few = read_stream(begin + b"END:X-A\r\n" * MAX_STRAY_ENDS + end)
+
+    assert few.objects == ()
+    with pytest.raises(Refused, match="ENDs of nothing"):
+        read_stream(begin + b"END:X-A\r\n" * (MAX_STRAY_ENDS + 1) + end)
 
 
 def test_more_dates_than_are_read_are_refused() -> None:
