@@ -254,5 +254,6 @@ class _Reader:
         return (ordinal if ordinals else 0, WEEKDAYS.index(found[2]))
 
 
-def _items(text: str) -> list[str]:
-    return [item.strip() for item in text.split(",")]
+def _items(text: str) -> set[str]:
+    """Return the different values of a list; a hundred thousand times the same are one."""
+    return {item.strip() for item in set(text.split(","))}

@@ -54,13 +54,14 @@ class Prepared(ReadObject):
         """Write the object and its times; `collection` is as this transaction reads it."""
         times = self.times
         if self.zone != zone_key(collection):
-            times = prepare(self.data, collection, lenient=True).times
+            times = (await prepare_off_loop(self.data, collection, lenient=True)).times
         record = await tx.objects.put(self.record(collection, name, now))
         basis = await basis_of(tx, collection, now)
-        # A series is expanded over the whole horizon: milliseconds, but not on the loop.
+        # A series is expanded over the whole horizon, and a stored VFREEBUSY may have a hundred
+        # thousand periods: milliseconds, but not on the loop.
         entry = (
             await asyncio.to_thread(entry_of, times, basis, lenient=self.lenient)
-            if times.recurring
+            if times.recurring or times.freebusy
             else (entry_of(times, basis))
         )
         await tx.index.put(collection.id, record.id, entry)

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from gateway.errors import Refused
 from gateway.model.component import Component, parse, parse_many, serialize
 from gateway.model.content_line import (
+    MAX_LINES,
+    Property,
     as_text,
     clean_text,
     fold,
@@ -16,6 +18,7 @@ from gateway.model.content_line import (
     read_lines,
     text_property,
     unescape_text,
+    write_line,
     write_lines,
 )
 
@@ -45,6 +48,23 @@ def test_a_text_is_read_back(text: str) -> None:
     (item,) = read_lines(write_lines([text_property("SUMMARY", text)]))
 
     assert unescape_text(item.value) == clean_text(text)
+
+
+@given(st.lists(st.text(alphabet='ab,;:^" \n\u00e9', max_size=4), min_size=1, max_size=6))
+def test_several_values_of_a_parameter_are_read_back(values: list[str]) -> None:
+    """What a parameter lists comes back value by value, whichever of them need quotes."""
+    item = Property("X-A", {"X-B": tuple(values), "X-C": ("d",)}, "e")
+
+    assert parse_line(write_line(item)) == item
+
+
+@given(st.lists(st.text(alphabet="ab.=", max_size=3), min_size=1, max_size=6))
+def test_values_with_and_without_quotes_are_the_same(values: list[str]) -> None:
+    """Plain values say what they say in quotes, and so does a list of both."""
+    quoted = [f'"{value}"' for value in values]
+    lines = [f"X-A;B={','.join(told)}:c" for told in (values, quoted, [*values[:-1], quoted[-1]])]
+
+    assert {parse_line(line).params["B"] for line in lines} == {tuple(values)}
 
 
 @given(st.text(max_size=200))
@@ -100,6 +120,12 @@ def test_a_broken_line_is_named(line: bytes, said: str) -> None:
 
     assert said in refused.value.detail
     assert "line 2" in refused.value.detail
+
+
+def test_too_many_lines_are_refused_before_any_is_read() -> None:
+    """Whatever else is wrong with a body of too many lines, it is refused for their number."""
+    with pytest.raises(Refused, match="200,000 lines"):
+        list(read_lines(b"no line\n" + b"X:1\n" * MAX_LINES))
 
 
 def test_many_parameters_are_refused_not_counted() -> None:
