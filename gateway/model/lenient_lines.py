@@ -160,6 +160,9 @@ class _Reader:
                 head = found[0] if found else b""
             if head:
                 run.append((head, raw))
+                if len(run) == 20 * FEW_DATES:  # nobody holds ten megabytes of lines
+                    yield from _as_lists(run)
+                    run = []
                 continue
             if run:
                 yield from _as_lists(run)
