@@ -1,7 +1,7 @@
 """Lists of dates, times and periods read by the column, not by the value (RFC 5545 section 3.3).
 
 A hundred thousand exceptions or dates are as many moments to make one by one. Here each different
-day, minute and second is read once, whatever forms the values mix.
+day and time of day is read once, whatever forms the values mix.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ from gateway.model.timerange import DAY
 DATE, LOCAL, UTC = len("20260105"), len("20260105T090000"), len("20260105T090000Z")
 FORMS = (DATE, LOCAL, UTC)
 """How a value is told, by its length; any other length is none."""
-_MONTH, _DAY, _HHMM = len("202601"), len("20260105"), len("20260105T0900")
+_MONTH, _DAY, _HHMM = len("202601"), len("20260105"), len("T0900")
 _SHORTEST = "28"
 _DAYS = {f"{number:02}": number * DAY for number in range(1, 32)}
 _NEVER: WallTime = -(1 << 60)
@@ -57,21 +57,11 @@ def split_values(values: Iterable[str]) -> list[str]:
 
 def parse_walls(texts: Sequence[str], *, lenient: bool) -> Walls:
     """Return dates and times of any forms; strict: raise ValueError for the first that is none."""
-    firsts, minutes, seconds = _Memo(_month), _Memo(_minute), _Memo(_second)
-    days, forms = _Memo(lambda text: _DAYS.get(text, _NEVER)), [*map(len, texts)]
+    days, times, forms = _Memo(_DayReader()), _Memo(_TimeReader()), [*map(len, texts)]
     if max(forms, default=DATE) <= DATE:
-        walls = [firsts[text[:_MONTH]] + days[text[_MONTH:]] for text in texts]
+        walls = [days[text] for text in texts]
     else:
-        walls = [
-            firsts[text[:_MONTH]]
-            + days[text[_MONTH:_DAY]]
-            + minutes[text[_DAY:_HHMM]]
-            + seconds[text[_HHMM:]]
-            for text in texts
-        ]
-    for number, text in enumerate(texts):
-        if text[_MONTH:_DAY] > _SHORTEST and not _is_day(text[:_DAY]):
-            walls[number] = _NEVER
+        walls = [days[text[:_DAY]] + times[text[_DAY:]] for text in texts]
     if walls and (min(walls) < _NEVER // 2 or not set(forms) <= set(FORMS)):
         for number, wall in enumerate(walls):
             if wall < _NEVER // 2 or forms[number] not in FORMS:
@@ -99,6 +89,29 @@ class _Memo(dict[str, int]):
     def __missing__(self, text: str) -> int:
         value = self[text] = self._read(text)
         return value
+
+
+class _DayReader:
+    """Reads days; of a hundred thousand different ones the months are few."""
+
+    def __init__(self) -> None:
+        self._firsts = _Memo(_month)
+
+    def __call__(self, text: str) -> WallTime:
+        number = text[_MONTH:]
+        if number > _SHORTEST and not _is_day(text):
+            return _NEVER
+        return self._firsts[text[:_MONTH]] + _DAYS.get(number, _NEVER)
+
+
+class _TimeReader:
+    """Reads times of day behind their T; of different ones the minutes and seconds are few."""
+
+    def __init__(self) -> None:
+        self._minutes, self._seconds = _Memo(_minute), _Memo(_second)
+
+    def __call__(self, text: str) -> int:
+        return self._minutes[text[:_HHMM]] + self._seconds[text[_HHMM:]]
 
 
 def _month(text: str) -> WallTime:
