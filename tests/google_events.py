@@ -3,11 +3,11 @@
 from typing import Any
 
 from gateway.adapters.google.adapter import GoogleAdapter
-from gateway.model.component import Component, parse_many
 from gateway.model.timerange import DAY
 from gateway.ports import UpstreamObject, UpstreamPage
 from tests.conftest import START
 from tests.google_account import ANA, GoogleSource
+from tests.upstream_read import last_words, members
 
 NOON = START + DAY
 """2026-11-25T12:00:00Z."""
@@ -49,16 +49,8 @@ def put_exception(ana: GoogleSource, day: int, event_id: str = "series", **value
 async def read(
     adapter: GoogleAdapter, cursor: str = "", calendar: str = ANA
 ) -> tuple[dict[str, UpstreamObject], UpstreamPage]:
-    """Read all changes; return the last word on each key, and the last page."""
-    pages = [page async for page in adapter.changes(calendar, cursor)]
-    objects = {item.key: item for page in pages for item in page.objects}
-    return objects, pages[-1]
-
-
-def members(item: UpstreamObject) -> list[Component]:
-    """Return the components of an object."""
-    assert item.data is not None
-    return parse_many(item.data)[0].inside("VEVENT")
+    """Read all changes of Ana's calendar, or another."""
+    return await last_words(adapter, calendar, cursor)
 
 
 def told(item: UpstreamObject) -> tuple[list[str], list[str]]:

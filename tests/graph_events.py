@@ -6,12 +6,11 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway.adapters.graph.adapter import GraphAdapter
-from gateway.model.component import Component, parse_many
 from gateway.model.timerange import DAY, HOUR, format_rfc3339
-from gateway.ports import UpstreamObject, UpstreamPage
+from gateway.ports import UpstreamObject
 from tests.conftest import START
 from tests.graph_account import GraphSource
+from tests.upstream_read import members
 
 NOON = START + DAY
 """2026-11-25T12:00:00Z."""
@@ -48,21 +47,6 @@ def put_exception(lea: GraphSource, day: int, event_id: str = "series") -> None:
         occurrenceId=f"OID.{event_id}.2026-11-{day}",
         originalStart=f"2026-11-{day}T12:00:00Z",
     )
-
-
-async def read(
-    adapter: GraphAdapter, calendar: str, cursor: str = ""
-) -> tuple[dict[str, UpstreamObject], UpstreamPage]:
-    """Read all changes; return the last word on each key, and the last page."""
-    pages = [page async for page in adapter.changes(calendar, cursor)]
-    objects = {item.key: item for page in pages for item in page.objects}
-    return objects, pages[-1]
-
-
-def members(item: UpstreamObject) -> list[Component]:
-    """Return the components of an object."""
-    assert item.data is not None
-    return parse_many(item.data)[0].inside("VEVENT")
 
 
 def told(item: UpstreamObject) -> tuple[list[str], list[str]]:

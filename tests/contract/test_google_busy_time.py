@@ -12,7 +12,8 @@ from gateway.model.timerange import DAY, HOUR, TimeRange
 from gateway.sandbox.google import Fault
 from tests.conftest import FakeClock
 from tests.google_account import ANA, GoogleSource, google_source
-from tests.google_events import NOON, at, members, put, put_exception, put_series, read
+from tests.google_events import NOON, at, put, put_exception, put_series, read
+from tests.upstream_read import members
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from gateway.errors import Unavailable
 from gateway.model.timerange import HOUR
 from tests.conftest import FakeClock
 from tests.google_account import ANA, GoogleSource, google_source
-from tests.google_events import at, members, put, put_exception, put_series, read, told
+from tests.google_events import at, put, put_exception, put_series, read, told
+from tests.upstream_read import members
 
 
 @pytest.fixture

@@ -10,8 +10,10 @@ from gateway.freebusy.busytime import BusyPeriod, BusyType
 from gateway.model.timerange import DAY, HOUR, TimeRange
 from gateway.sandbox.microsoft import Fault
 from tests.graph_account import LEA, GraphSource, graph_source
-from tests.graph_events import NOON, members, put, put_exception, put_series, read
+from tests.graph_events import NOON, put, put_exception, put_series
 from tests.sandbox_watch import tolerate
+from tests.upstream_read import last_words as read
+from tests.upstream_read import members
 
 
 @pytest.fixture

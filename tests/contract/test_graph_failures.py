@@ -12,7 +12,8 @@ from gateway.errors import AccessLost, SignInNeeded, Unavailable, UpstreamError
 from gateway.sandbox.microsoft import Fault
 from tests.conftest import FakeClock
 from tests.graph_account import LEA, GraphSource, graph_source
-from tests.graph_events import a_server, put, put_series, read
+from tests.graph_events import a_server, put, put_series
+from tests.upstream_read import last_words as read
 
 
 @pytest.fixture

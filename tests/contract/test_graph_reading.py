@@ -8,7 +8,9 @@ from gateway.errors import Unavailable
 from gateway.model.timerange import DAY, HOUR
 from tests.conftest import FakeClock
 from tests.graph_account import GraphSource, graph_source
-from tests.graph_events import NOON, members, put, put_exception, put_series, read, told
+from tests.graph_events import NOON, put, put_exception, put_series, told
+from tests.upstream_read import last_words as read
+from tests.upstream_read import members
 
 
 @pytest.fixture
