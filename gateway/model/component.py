@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 
 from gateway.errors import Condition, Refused
 from gateway.model.content_line import Property, fold, read_lines, unescape_text, write_line
-from gateway.model.lenient_lines import read_leniently
+from gateway.model.lenient_lines import OBSERVANCES, read_leniently
 
 MAX_DEPTH = 8
 MAX_COMPONENTS = 100_000
 MAX_STRAY_ENDS = 10_000
 """ENDs that end nothing, passed over leniently: so many are no mishap of a program."""
-_WHOLE = frozenset({"VCALENDAR", "VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VTIMEZONE"})
-_HOLDS_NONE = _WHOLE - {"VCALENDAR"} | {"VALARM", "STANDARD", "DAYLIGHT"}
+TYPES = ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY")
+"""What an object can be."""
+_WHOLE = frozenset({"VCALENDAR", "VTIMEZONE", *TYPES})
+_HOLDS_NONE = frozenset({"VTIMEZONE", *TYPES, "VALARM", *OBSERVANCES})
 """Components that hold none of the whole ones: one that begins there tells that an END is lost."""
 
 

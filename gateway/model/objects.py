@@ -10,15 +10,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import Condition, Refused
-from gateway.model.component import CalendarObject, Component, parse, parse_many, serialize
+from gateway.model.component import (
+    TYPES,
+    CalendarObject,
+    Component,
+    parse,
+    parse_many,
+    serialize,
+)
 from gateway.model.content_line import Property, raw_property
 from gateway.model.extent import read_extent
 from gateway.model.moment import Moments
 from gateway.model.zone import UTC_ZONE
 
-__all__ = ["CalendarObject", "Limits", "RefusedItem", "check_object", "read_one", "split"]
+__all__ = ["TYPES", "CalendarObject", "Limits", "RefusedItem", "check_object", "read_one", "split"]
 
-TYPES = ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY")
 MAX_UID = 1_024
 # What section 3.6 lets stand once at most, as far as anybody acts on it.
 _ONCE = frozenset(

@@ -7,8 +7,9 @@ from datetime import datetime
 from gateway.model.local_time import WallTime, datetime_of, wall_of
 from gateway.model.timerange import DAY, HOUR, Instant
 
-WEEK = 7 * DAY
-"""No zone of the IANA database changes its offset and back within a week."""
+CALM = 6 * DAY
+"""No zone of the IANA database changes its offset and back within it; Recife's summer of 2000 had
+seven days less an hour."""
 
 
 class Zone(ABC):
@@ -48,12 +49,12 @@ class Zone(ABC):
         return instant + self.offset_at(instant)
 
     def instants_of(self, walls: Sequence[WallTime]) -> list[Instant]:
-        """Return the instants of many wall times; what a week has in common is looked at once."""
-        offsets = self._shared_offsets(walls, WEEK)
-        found = [wall - offsets.get(wall // WEEK, wall) for wall in walls]
-        if len(offsets) == len({wall // WEEK for wall in walls}):
+        """Return the instants of many wall times; what a stretch shares is looked at once."""
+        offsets = self._shared_offsets(walls, CALM)
+        found = [wall - offsets.get(wall // CALM, wall) for wall in walls]
+        if len(offsets) == len({wall // CALM for wall in walls}):
             return found
-        odd = {wall for wall in walls if wall // WEEK not in offsets}
+        odd = {wall for wall in walls if wall // CALM not in offsets}
         by_hour = self._shared_offsets(odd, HOUR)
         exact = {
             wall: self.instant_of(wall)
@@ -65,16 +66,18 @@ class Zone(ABC):
 
     def walls_of(self, instants: Sequence[Instant]) -> list[WallTime]:
         """Return the wall times of many instants."""
-        weeks = {instant // WEEK for instant in instants}
-        at = {week: self.offset_at(week * WEEK) for week in weeks | {week + 1 for week in weeks}}
+        numbers = {instant // CALM for instant in instants}
+        at = {
+            number: self.offset_at(number * CALM) for number in numbers | {n + 1 for n in numbers}
+        }
         offsets = {
-            week: at[week]
-            for week in weeks
-            if at[week] == at[week + 1] and self.is_calm(week * WEEK, (week + 1) * WEEK)
+            number: at[number]
+            for number in numbers
+            if at[number] == at[number + 1] and self.is_calm(number * CALM, (number + 1) * CALM)
         }
         return [
             self.wall_of(instant)
-            if (offset := offsets.get(instant // WEEK)) is None
+            if (offset := offsets.get(instant // CALM)) is None
             else instant + offset
             for instant in instants
         ]
@@ -90,8 +93,8 @@ class Zone(ABC):
             if at[number + 1] - at[number] == length and self.is_calm(at[number], at[number + 1])
         }
 
-    def is_calm(self, low: Instant, high: Instant) -> bool:  # noqa: ARG002 - see WEEK
-        """Tell whether the offset, the same at both ends of a week or less, is so between them."""
+    def is_calm(self, low: Instant, high: Instant) -> bool:  # noqa: ARG002 - see CALM
+        """Tell whether the offset, the same at both ends of that or less, is so between them."""
         return True
 
     def to_instant(self, local: datetime) -> Instant:

@@ -13,11 +13,9 @@ from gateway.model.local_time import WallTime, date_of, day_of, format_wall
 from gateway.model.rrule import WEEKDAYS
 from gateway.model.rrule_days import weekday_of
 from gateway.model.timerange import DAY, HOUR, MINUTE, Instant
-from gateway.model.zone import Zone
+from gateway.model.zone import CALM, Zone
 
 FIRST_YEAR, LAST_YEAR = 2000, 2045
-STEP = 7 * DAY
-"""No zone changes its offset and back within a week."""
 PROOF = 8
 """How many years a pattern must have held until the last one before it is told as a rule."""
 
@@ -67,7 +65,7 @@ def _onsets(zone: Zone) -> list[_Onset]:
     found = []
     before = zone.offset_at(low)
     while low < end:
-        high = low + STEP
+        high = low + CALM
         after = zone.offset_at(high)
         if after != before:
             instant = _change(zone, low, high, before)

@@ -1,6 +1,9 @@
 """Zone names from anywhere, and the wall times of the zones they mean."""
 
-from datetime import datetime
+import struct
+from datetime import UTC, datetime
+from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -11,6 +14,8 @@ from hypothesis import strategies as st
 from gateway.model.component import Component
 from gateway.model.content_line import raw_property
 from gateway.model.lenient_lines import MAX_OBSERVANCES
+from gateway.model.timerange import to_instant
+from gateway.model.zone import CALM
 from gateway.model.zones import zone, zone_from_vtimezone, zone_names
 
 
@@ -125,3 +130,24 @@ def test_only_the_first_observances_of_a_zone_count(broken: int, is_known: bool)
     definition = Component("VTIMEZONE", [raw_property("TZID", "T")], observances)
 
     assert (zone_from_vtimezone(definition) is not None) is is_known
+
+
+def _onsets(name: str) -> tuple[int, ...]:
+    """Return when a zone of the installed tzdata changes, as its file lists it (RFC 8536)."""
+    data = files("tzdata.zoneinfo").joinpath(name).read_bytes()
+    utc, wall, leaps, times, types, letters = struct.unpack_from(">6l", data, 20)
+    second = 44 + times * 5 + types * 6 + letters + leaps * 8 + wall + utc
+    times = struct.unpack_from(">6l", data, second + 20)[3]
+    return struct.unpack_from(f">{times}q", data, second + 44)
+
+
+def test_no_zone_changes_and_changes_back_between_two_looks() -> None:
+    """What is looked at every so many days, or taken to be calm between, misses no summer."""
+    short, first_year = [], to_instant(datetime(1850, 1, 1, tzinfo=UTC))
+    for name in zone_names():
+        found = zone(name)
+        for first, last in pairwise(one for one in _onsets(name) if one > first_year):
+            if last - first <= CALM and found.offset_at(first - 1) == found.offset_at(last):
+                short.append((name, first))
+
+    assert short == []
